@@ -48,7 +48,7 @@ TEST_CASE("rolling moves frames forward and around") {
 }
 
 TEST_CASE("spec_augment places masks by its draws") {
-  auto values = counting(4 * 5);  // 4 frames of 5 bins
+  auto values = counting(4 * 5);                     // 4 frames of 5 bins
   std::vector<double> draws{0.99, 0.6, 0.5, 0.999};  // widths 2 and 1, starts 2 and 3
   std::size_t used = 0;
   mf::spec_augment(values, 5, {.widest_bin_mask = 2, .widest_frame_mask = 2, .fill = -1},

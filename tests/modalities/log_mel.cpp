@@ -51,11 +51,20 @@ std::vector<double> by_definition(const std::vector<float>& wave, const mf::log_
     for (std::size_t i = 0; i < length; ++i) {
       const double x = static_cast<double>(i), n = static_cast<double>(length);
       switch (c.window) {
-        case mf::window_function::rectangular: break;
-        case mf::window_function::symmetric_hann: frame[i] *= 0.5 - 0.5 * std::cos(turn * x / (n - 1)); break;
-        case mf::window_function::periodic_hann: frame[i] *= 0.5 - 0.5 * std::cos(turn * x / n); break;
-        case mf::window_function::symmetric_hamming: frame[i] *= 0.54 - 0.46 * std::cos(turn * x / (n - 1)); break;
-        case mf::window_function::periodic_hamming: frame[i] *= 0.54 - 0.46 * std::cos(turn * x / n); break;
+        case mf::window_function::rectangular:
+          break;
+        case mf::window_function::symmetric_hann:
+          frame[i] *= 0.5 - 0.5 * std::cos(turn * x / (n - 1));
+          break;
+        case mf::window_function::periodic_hann:
+          frame[i] *= 0.5 - 0.5 * std::cos(turn * x / n);
+          break;
+        case mf::window_function::symmetric_hamming:
+          frame[i] *= 0.54 - 0.46 * std::cos(turn * x / (n - 1));
+          break;
+        case mf::window_function::periodic_hamming:
+          frame[i] *= 0.54 - 0.46 * std::cos(turn * x / n);
+          break;
       }
     }
     std::vector<double> spectrum;
@@ -162,14 +171,32 @@ TEST_CASE("log-mel refuses bad configurations") {
   const double nan = std::numeric_limits<double>::quiet_NaN(), infinite = std::numeric_limits<double>::infinity();
   using config = mf::log_mel_config;
   for (const config& bad : {
-           config{.sample_rate = 0}, config{.sample_rate = -16000}, config{.sample_rate = nan},
-           config{.sample_rate = infinite}, config{.frame_length_ms = 0}, config{.frame_length_ms = 0.1},
-           config{.frame_length_ms = nan}, config{.frame_length_ms = 1e12}, config{.frame_shift_ms = 0},
-           config{.frame_shift_ms = -10}, config{.frame_shift_ms = 0.06}, config{.frame_shift_ms = infinite},
-           config{.bins = 0}, config{.bins = -1}, config{.bins = 1 << 20}, config{.low_hz = -1},
-           config{.low_hz = 8000}, config{.low_hz = nan}, config{.high_hz = 8001}, config{.high_hz = 20},
-           config{.high_hz = -5}, config{.high_hz = nan}, config{.preemphasis = nan}, config{.floor = 0},
-           config{.floor = nan}, config{.floor = infinite},
+           config{.sample_rate = 0},
+           config{.sample_rate = -16000},
+           config{.sample_rate = nan},
+           config{.sample_rate = infinite},
+           config{.frame_length_ms = 0},
+           config{.frame_length_ms = 0.1},
+           config{.frame_length_ms = nan},
+           config{.frame_length_ms = 1e12},
+           config{.frame_shift_ms = 0},
+           config{.frame_shift_ms = -10},
+           config{.frame_shift_ms = 0.06},
+           config{.frame_shift_ms = infinite},
+           config{.bins = 0},
+           config{.bins = -1},
+           config{.bins = 1 << 20},
+           config{.low_hz = -1},
+           config{.low_hz = 8000},
+           config{.low_hz = nan},
+           config{.high_hz = 8001},
+           config{.high_hz = 20},
+           config{.high_hz = -5},
+           config{.high_hz = nan},
+           config{.preemphasis = nan},
+           config{.floor = 0},
+           config{.floor = nan},
+           config{.floor = infinite},
        })
     CHECK_THROWS_AS(mf::log_mel{bad}, mf::argument_error);
   try {

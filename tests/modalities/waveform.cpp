@@ -20,8 +20,7 @@ TEST_CASE("the mean is taken over the whole waveform") {
 TEST_CASE("evenly spaced positions start at 0, end at the last and cut fractions off") {
   std::vector<mf::isize> starts;
   for (mf::isize k = 0; k < 10; ++k) starts.push_back(mf::evenly_spaced(142400, 10, k));
-  CHECK(starts ==
-        std::vector<mf::isize>{0, 15822, 31644, 47466, 63288, 79111, 94933, 110755, 126577, 142400});
+  CHECK(starts == std::vector<mf::isize>{0, 15822, 31644, 47466, 63288, 79111, 94933, 110755, 126577, 142400});
   CHECK(mf::evenly_spaced(5, 1, 0) == 0);
   CHECK(mf::evenly_spaced(0, 4, 3) == 0);
   CHECK_THROWS_AS(mf::evenly_spaced(-1, 4, 0), mf::argument_error);

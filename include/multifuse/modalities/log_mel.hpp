@@ -42,9 +42,7 @@ struct log_mel_config {
   constexpr isize frame_shift() const { return samples(frame_shift_ms, 1, "frame shift"); }
 
   /// Length of the transform: the power of two at or above the frame.
-  constexpr isize points() const {
-    return static_cast<isize>(std::bit_ceil(static_cast<std::size_t>(frame_length())));
-  }
+  constexpr isize points() const { return static_cast<isize>(std::bit_ceil(static_cast<std::size_t>(frame_length()))); }
 
   /// Frames that lie wholly inside a waveform of so many samples: 0 when it is shorter than a frame.
   constexpr isize frames(isize waveform_samples) const {
@@ -69,7 +67,8 @@ struct log_mel_config {
 /// Window, filters and frames are evaluated in single precision in the order of torchaudio's `compliance.kaldi.fbank`
 /// (the one the papers' authors used): the weights of narrow filters lose digits there, and features that a network
 /// was trained on should keep that loss. The transform itself runs in double precision; a single-precision transform
-/// adds noise of its own to the logarithm of quiet bins, in proportion to sqrt(energy of the frame / energy of the bin).
+/// adds noise of its own to the logarithm of quiet bins, in proportion to sqrt(energy of the frame / energy of the
+/// bin).
 class log_mel {
  public:
   /// @throws argument_error  for a configuration without bins, without samples in a frame or between frames, with a
@@ -151,8 +150,8 @@ class log_mel {
   void make_filters() {
     const auto mel = [](double hertz) { return 1127 * std::log(1 + hertz / 700); };
     const auto low = static_cast<float>(mel(config_.low_hz));
-    const auto step = static_cast<float>((mel(config_.high_hz) - mel(config_.low_hz)) /
-                                         static_cast<double>(config_.bins + 1));
+    const auto step =
+        static_cast<float>((mel(config_.high_hz) - mel(config_.low_hz)) / static_cast<double>(config_.bins + 1));
     const auto hertz_per_bin = static_cast<float>(config_.sample_rate / static_cast<double>(config_.points()));
     // The bin at half the sample rate is left out: it could only touch the foot of the last triangle.
     std::vector<float> bin_mel;

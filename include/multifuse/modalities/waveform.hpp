@@ -38,9 +38,9 @@ inline std::vector<float> remove_mean(std::span<const float> waveform) {
 /// @throws argument_error  for a negative `last`, no positions, or an index outside 0 ... count - 1
 constexpr isize evenly_spaced(isize last, isize count, isize index) {
   if (last < 0 || count < 1 || index < 0 || index >= count)
-    throw argument_error("evenly_spaced", "no such position", "last >= 0 and 0 <= index < count",
-                         "last " + std::to_string(last) + ", index " + std::to_string(index) + ", count " +
-                             std::to_string(count));
+    throw argument_error(
+        "evenly_spaced", "no such position", "last >= 0 and 0 <= index < count",
+        "last " + std::to_string(last) + ", index " + std::to_string(index) + ", count " + std::to_string(count));
   if (count == 1) return 0;
   if (index == count - 1) return last;
   return static_cast<isize>(static_cast<double>(last) / static_cast<double>(count - 1) * static_cast<double>(index));
