@@ -1,0 +1,25 @@
+# What needs nvcc: every header of the CUDA backend alone, and the CPU/CUDA parity test.
+set(CMAKE_CUDA_ARCHITECTURES 90 CACHE STRING "GPU architectures to compile for")
+enable_language(CUDA)
+find_package(CUDAToolkit REQUIRED)
+
+add_library(multifuse_nvcc INTERFACE)
+target_link_libraries(multifuse_nvcc INTERFACE multifuse::cuda multifuse_strict)
+target_compile_options(multifuse_nvcc INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;-Werror=all-warnings>)
+
+include(${PROJECT_SOURCE_DIR}/cmake/self_contained.cmake)
+set(cuda_headers ${headers})
+list(FILTER cuda_headers INCLUDE REGEX "/backend/cuda/|/multifuse/cuda\\.hpp$")
+multifuse_self_contained(cuda_headers cu ${cuda_headers})
+if(cuda_headers)
+  target_link_libraries(cuda_headers PRIVATE multifuse_nvcc)
+endif()
+
+# The program returns 77 where no GPU answers.
+if(EXISTS ${PROJECT_SOURCE_DIR}/tests/backend/cuda_parity.cu)
+  add_executable(cuda_parity ${PROJECT_SOURCE_DIR}/tests/backend/cuda_parity.cu)
+  target_link_libraries(cuda_parity PRIVATE multifuse_nvcc)
+  target_include_directories(cuda_parity PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  add_test(NAME cuda.parity COMMAND cuda_parity)
+  set_tests_properties(cuda.parity PROPERTIES SKIP_RETURN_CODE 77 LABELS cuda TIMEOUT 600)
+endif()

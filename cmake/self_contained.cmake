@@ -1,0 +1,16 @@
+# multifuse_self_contained(<target> <extension> <header>...): an object library in which every header is a translation
+# unit of its own, included twice: it compiles only if each header includes all that it uses and guards itself.
+function(multifuse_self_contained target extension)
+  set(sources)
+  foreach(header IN LISTS ARGN)
+    cmake_path(RELATIVE_PATH header BASE_DIRECTORY ${PROJECT_SOURCE_DIR}/include)
+    set(source ${PROJECT_BINARY_DIR}/${target}/${header}.${extension})
+    file(CONFIGURE OUTPUT ${source} CONTENT "#include <${header}>\n#include <${header}>\n")
+    list(APPEND sources ${source})
+  endforeach()
+  if(sources)
+    add_library(${target} OBJECT ${sources})
+  else()
+    add_custom_target(${target})
+  endif()
+endfunction()

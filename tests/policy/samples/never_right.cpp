@@ -1,0 +1,2 @@
+// expect: always refused
+static_assert(false, "always refused");
