@@ -1,0 +1,81 @@
+#pragma once
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <string>
+#include <type_traits>
+
+#include "../../core/error.hpp"
+#include "../../tensor/backend.hpp"
+#include "multiply.hpp"
+
+/// Says that the iterations of the next loop touch different elements, so that it may be vectorized.
+#if defined(__GNUC__) && !defined(__clang__)
+#define MULTIFUSE_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define MULTIFUSE_INDEPENDENT
+#endif
+
+namespace multifuse {
+
+/// Host memory, aligned to cache lines.
+struct cpu_memory {
+  static void* allocate(std::size_t bytes) {
+    void* const address = ::operator new(bytes, std::align_val_t(64), std::nothrow);
+    if (!address) throw device_error("cpu memory", "out of memory", std::to_string(bytes) + " bytes", "none");
+    return address;
+  }
+  static void release(void* address) { ::operator delete(address, std::align_val_t(64)); }
+};
+
+/// The processor as a device for elements of type T: the backend primitives on host memory, in the calling thread.
+template <class T> struct cpu {
+  using scalar = T;
+  using memory = cpu_memory;
+  template <class U> using with_scalar = cpu<U>;
+
+  static void copy(T* to, const T* from, isize n) { std::copy_n(from, n, to); }
+  static void fill(T* to, isize n, T value) { std::fill_n(to, n, value); }
+  static void copy_from_host(T* to, const T* from, isize n) { copy(to, from, n); }
+  static void copy_to_host(T* to, const T* from, isize n) { copy(to, from, n); }
+
+  template <class Kernel> static void for_each(isize rows, isize columns, const Kernel& shared) {
+    const Kernel kernel = shared;  // a local copy cannot alias what the kernel writes
+    for (isize row = 0; row < rows; ++row) {
+      MULTIFUSE_INDEPENDENT
+      for (isize column = 0; column < columns; ++column) kernel(row, column);
+    }
+  }
+
+  static void multiply(isize batch, isize m, isize n, isize k, T alpha, matrix<const T> a, matrix<const T> b, T beta,
+                       matrix<T> c) {
+    for (isize i = 0; i < batch; ++i)
+      detail::multiply_one<T>(m, n, k, alpha, {a.data + i * a.distance, a.stride, 0, a.order},
+                              {b.data + i * b.distance, b.stride, 0, b.order}, beta,
+                              {c.data + i * c.distance, c.stride, 0});
+  }
+
+  static void sum(isize outer, isize reduced, isize inner, const T* x, T beta, T* y) {
+    for (isize o = 0; o < outer; ++o) {
+      const T* from = x + o * reduced * inner;
+      T* to = y + o * inner;
+      if (inner == 1) {
+        T lanes[8] = {};  // eight partial sums: vectorizes, and rounds less than one
+        isize r = 0;
+        for (; r + 8 <= reduced; r += 8)
+          for (isize lane = 0; lane < 8; ++lane) lanes[lane] += from[r + lane];
+        T total = ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+        for (; r < reduced; ++r) total += from[r];
+        to[0] = beta == T(0) ? total : total + beta * to[0];
+        continue;
+      }
+      for (isize i = 0; i < inner; ++i) to[i] = beta == T(0) ? T(0) : beta * to[i];
+      for (isize r = 0; r < reduced; ++r) {
+        MULTIFUSE_INDEPENDENT
+        for (isize i = 0; i < inner; ++i) to[i] += from[r * inner + i];
+      }
+    }
+  }
+};
+
+}  // namespace multifuse

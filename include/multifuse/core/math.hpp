@@ -1,0 +1,45 @@
+#pragma once
+#include <cmath>
+#include <cstdint>
+
+#include "types.hpp"
+
+/// Transcendental functions without branches, so that loops over them vectorize. The float versions state their error
+/// bounds against double; every other type goes to the standard library.
+namespace multifuse::math {
+
+template <class T> MULTIFUSE_HD inline T exp(T x) { return std::exp(x); }
+template <class T> MULTIFUSE_HD inline T tanh(T x) { return std::tanh(x); }
+template <class T> MULTIFUSE_HD inline T erf(T x) { return std::erf(x); }
+
+/// Relative error below 2e-7 on [-87, 88]; results saturate beyond.
+template <> MULTIFUSE_HD inline float exp<float>(float x) {
+  const float clamped = x < -87.0f ? -87.0f : (x > 88.0f ? 88.0f : x);
+  const float magic = 12582912.0f;  // adding it rounds to the nearest integer
+  const float shifted = clamped * 1.44269504f + magic;
+  const float n = shifted - magic;
+  const float r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;  // two parts of ln 2: n * high is exact
+  const float p =
+      1.0f + r * (1.0f + r * (0.5f + r * (0.16666667f + r * (0.041666667f + r * (0.0083333333f + r * 0.0013888889f)))));
+  const std::int32_t exponent = (static_cast<std::int32_t>(n) + 127) << 23;
+  return x < -103.0f ? 0.0f : p * __builtin_bit_cast(float, exponent);
+}
+
+/// Absolute error below 2e-7.
+template <> MULTIFUSE_HD inline float tanh<float>(float x) {
+  const float s = x * x;
+  const float near_zero = x * (1.0f + s * (-0.33333333f + s * (0.13333333f + s * (-0.053968254f + s * 0.021869488f))));
+  const float elsewhere = 1.0f - 2.0f / (math::exp(2.0f * x) + 1.0f);
+  return s < 0.09f ? near_zero : elsewhere;
+}
+
+/// Absolute error below 5e-7 (Abramowitz and Stegun 7.1.26).
+template <> MULTIFUSE_HD inline float erf<float>(float x) {
+  const float a = x < 0 ? -x : x;
+  const float t = 1.0f / (1.0f + 0.3275911f * a);
+  const float p = t * (0.254829592f + t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f + t * 1.061405429f))));
+  const float y = 1.0f - p * math::exp(-a * a);
+  return x < 0 ? -y : y;
+}
+
+}  // namespace multifuse::math

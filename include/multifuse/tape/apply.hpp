@@ -1,0 +1,97 @@
+#pragma once
+#include "../tensor/backend.hpp"
+#include "evaluate.hpp"
+
+namespace multifuse {
+
+/// What an operation may say about what its backward pass reads; the default is its inputs but not its output.
+template <class Op> inline constexpr bool reads_inputs = !requires { Op::backward_ignores_inputs; };
+template <class Op> inline constexpr bool reads_output = requires { Op::backward_reads_output; };
+
+namespace detail {
+
+/// A handle that knows the shape but lets go of the elements.
+template <bool Keep, class D, class S> tensor<D, S> kept(const tensor<D, S>& x) {
+  if constexpr (Keep)
+    return x;
+  else
+    return tensor<D, S>({}, nullptr, x.dims());
+}
+
+template <class Op, class S, class... X>
+constexpr auto apply_meta(const Op& op, const S& result, operation_count* count, const X&... operands) {
+  if (count) {
+    const double forward = op.flops(result, dims_of(operands)...);
+    double backward = 2 * forward;
+    if constexpr (requires { op.backward_flops(result, dims_of(operands)...); })
+      backward = op.backward_flops(result, dims_of(operands)...);
+    *count = *count + operation_count{forward, backward, 4.0 * double(result.size())};
+  }
+  return tensor<meta, S>(result, count);
+}
+
+template <class D, class Op, class S, class... X>
+auto apply_recorded(const Op& op, const S& result, const X&... operands) {
+  tape* recorder = nullptr;
+  ((recorder = recorder ? recorder : recorder_of(operands)), ...);
+  tensor<D, S> y(result);
+  const bool wanted = (wants_gradient(operands) || ...);
+  const auto out = wanted ? watch(*recorder, y) : record(*recorder, y);
+  constexpr bool inputs = reads_inputs<Op>, output = reads_output<Op>;
+  if constexpr (std::is_void_v<decltype(op.forward(y, plain_tensor(operands)...))>) {
+    op.forward(y, plain_tensor(operands)...);
+    if (wanted)
+      recorder->record([op, y = kept<output>(y), sink = out.sink(),
+                        saved = make_pack(kept<inputs>(plain_tensor(operands))...),
+                        sinks = make_pack(sink_of(operands)...)] {
+        if (const auto dy = sink.take())
+          [&]<std::size_t... I>(std::index_sequence<I...>) {
+            op.backward(dy, y, get<I>(saved)..., get<I>(sinks)...);
+          }(std::index_sequence_for<X...>{});
+      });
+  } else {
+    auto state = op.forward(y, plain_tensor(operands)...);
+    if (wanted)
+      recorder->record([op, y = kept<output>(y), sink = out.sink(), state = std::move(state),
+                        saved = make_pack(kept<inputs>(plain_tensor(operands))...),
+                        sinks = make_pack(sink_of(operands)...)] {
+        if (const auto dy = sink.take())
+          [&]<std::size_t... I>(std::index_sequence<I...>) {
+            op.backward(dy, y, state, get<I>(saved)..., get<I>(sinks)...);
+          }(std::index_sequence_for<X...>{});
+      });
+  }
+  return out;
+}
+
+template <class Op, class... X> constexpr auto apply_evaluated(const Op& op, const X&... operands) {
+  using D = device_of_t<X...>;
+  const auto result = op.shape(dims_of(operands)...);
+  if constexpr (std::is_same_v<D, meta>) {
+    operation_count* count = nullptr;
+    ((count = count ? count : count_of(operands)), ...);
+    return apply_meta(op, result, count, operands...);
+  } else if constexpr ((on_tape<X> || ...)) {
+    return apply_recorded<D>(op, result, operands...);
+  } else {
+    tensor<D, std::remove_const_t<decltype(result)>> y(result);
+    op.forward(y, plain_tensor(operands)...);
+    return y;
+  }
+}
+
+}  // namespace detail
+
+/// Applies a differentiable operation to values of any kind: shapes are counted, tensors are computed with, variables
+/// are recorded as well. This is the one place that knows of the three. An operation is a small struct:
+/// - `shape(s...)`: the shape of its result from those of its operands (constexpr; throws shape_error);
+/// - `flops(result, s...)`: what it costs (constexpr); `backward_flops` likewise, twice that by default;
+/// - `forward(y, x...)`: fills the tensor y; may return state for the backward pass;
+/// - `backward(dy, y, [state,] x..., dx...)`: adds to each gradient sink dx that is wanted (`if (dx) ...`);
+/// - `backward_reads_output` / `backward_ignores_inputs`: members whose presence says what backward reads. What it does
+///   not read arrives without elements, and is not kept.
+template <class Op, value... X> constexpr auto apply(const Op& op, const X&... operands) {
+  return detail::apply_evaluated(op, detail::evaluate_operand(operands)...);
+}
+
+}  // namespace multifuse

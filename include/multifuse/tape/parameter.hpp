@@ -1,0 +1,129 @@
+#pragma once
+#include "initializer.hpp"
+#include "variable.hpp"
+
+namespace multifuse {
+
+/// Values that belong to a model: what parameters and buffers have in common. Copies are deep.
+template <class D, class... Axes> class stored_tensor {
+ public:
+  using device = D;
+  using shape_type = shape<Axes...>;
+  using scalar = typename D::scalar;
+  static_assert(shape_type::dynamic_axes == 0, "multifuse: parameters and buffers have static extents");
+  static constexpr isize count = (Axes::extent * ... * 1);
+
+  constexpr explicit stored_tensor(initializer start) : start_(start) {}
+  stored_tensor(const stored_tensor& other) : start_(other.start_) {
+    if (other.value_) value_ = other.value_.clone();
+  }
+  constexpr stored_tensor(stored_tensor&&) noexcept = default;
+  stored_tensor& operator=(stored_tensor other) noexcept {
+    start_ = other.start_;
+    value_ = std::move(other.value_);
+    return *this;
+  }
+  constexpr ~stored_tensor() = default;
+
+  constexpr shape_type dims() const { return {}; }
+  bool has_value() const { return bool(value_); }
+
+  /// Throws argument_error before `initialize` or a load gave it values.
+  const tensor<D, shape_type>& value() const {
+    if (!value_) throw argument_error("parameter", "has no values yet", "a call of initialize or load", "");
+    return value_;
+  }
+
+  const initializer& start() const { return start_; }
+  void set_start(initializer start) { start_ = start; }
+
+  /// Takes other memory for the values, as `arrange` does to make a model's values contiguous.
+  void bind(tensor<D, shape_type> memory) { value_ = std::move(memory); }
+
+ private:
+  initializer start_;
+  tensor<D, shape_type> value_;
+};
+
+/// Weights of a layer: values, a gradient, and whether they are trained. Used in a call with variables they collect
+/// gradients; used with tensors they are constants. The gradient is written through const references.
+template <class D, class... Axes> class parameter : public stored_tensor<D, Axes...> {
+ public:
+  using base = stored_tensor<D, Axes...>;
+  using typename base::shape_type;
+
+  constexpr explicit parameter(initializer start = init::zeros()) : base(start) {}
+  parameter(const parameter& other) : base(other), trainable_(other.trainable_) {
+    if (other.slot_) slot_ = new gradient_slot<D>;
+  }
+  constexpr parameter(parameter&& other) noexcept
+      : base(std::move(other)), slot_(std::exchange(other.slot_, nullptr)), trainable_(other.trainable_) {}
+  parameter& operator=(parameter other) noexcept {
+    base::operator=(std::move(static_cast<base&>(other)));
+    std::swap(slot_, other.slot_);
+    trainable_ = other.trainable_;
+    return *this;
+  }
+  constexpr ~parameter() {
+    if (slot_) delete slot_;
+  }
+
+  bool trainable() const { return trainable_; }
+  /// A frozen parameter keeps no gradient; gradients still flow through the layer that uses it.
+  void set_trainable(bool trainable) {
+    trainable_ = trainable;
+    if (!trainable && slot_) *slot_ = {};
+  }
+
+  void bind(tensor<D, shape_type> memory) {
+    base::bind(std::move(memory));
+    if (!slot_) slot_ = new gradient_slot<D>;
+  }
+
+  gradient_sink<D, shape_type> sink() const { return {trainable_ ? slot_ : nullptr, shape_type{}}; }
+
+  /// The gradient, an empty tensor if none arrived.
+  tensor<D, shape_type> gradient() const { return sink().current(); }
+  void clear_gradient() {
+    if (slot_) slot_->filled = false;
+  }
+  /// Takes other memory for the gradient; the parameter must have values.
+  void bind_gradient(gradient_slot<D> memory) { *slot_ = std::move(memory); }
+
+ private:
+  gradient_slot<D>* slot_ = nullptr;  // own; at a fixed address, which tapes remember
+  bool trainable_ = true;
+};
+
+/// State of a layer that is saved with it but not trained by gradients: running statistics, queues, tables. Layers may
+/// write it through const references (training mode only).
+template <class D, class... Axes> class buffer : public stored_tensor<D, Axes...> {
+ public:
+  constexpr explicit buffer(initializer start = init::zeros()) : stored_tensor<D, Axes...>(start) {}
+};
+
+template <class X> inline constexpr bool is_parameter = false;
+template <class D, class... A> inline constexpr bool is_parameter<parameter<D, A...>> = true;
+template <class X> inline constexpr bool is_buffer = false;
+template <class D, class... A> inline constexpr bool is_buffer<buffer<D, A...>> = true;
+template <class D, class... A> inline constexpr bool is_leaf<parameter<D, A...>> = true;
+template <class D, class... A> inline constexpr bool is_leaf<buffer<D, A...>> = true;
+
+template <class D, class... A> const tensor<D, shape<A...>>& plain_tensor(const parameter<D, A...>& x) {
+  return x.value();
+}
+template <class D, class... A> const tensor<D, shape<A...>>& plain_tensor(const buffer<D, A...>& x) {
+  return x.value();
+}
+
+/// How an expression refers to a parameter or buffer without copying it.
+template <class P> struct reference_to {
+  using device = typename P::device;
+  using shape_type = typename P::shape_type;
+  const P* object;
+  constexpr shape_type dims() const { return {}; }
+};
+template <class P> inline constexpr bool is_leaf<reference_to<P>> = true;
+template <class P> const auto& plain_tensor(const reference_to<P>& x) { return x.object->value(); }
+
+}  // namespace multifuse

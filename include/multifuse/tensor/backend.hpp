@@ -1,0 +1,48 @@
+#pragma once
+#include <concepts>
+
+#include "../core/types.hpp"
+
+namespace multifuse {
+
+/// How a matrix lies in memory: `transposed` reads it as its transpose.
+enum class layout : bool { plain, transposed };
+
+/// A family of equally shaped row-major matrices: pointer to the first, row stride, distance from one to the next.
+template <class T> struct matrix {
+  T* data;
+  isize stride;      ///< elements from one row to the next
+  isize distance;    ///< elements from one matrix of the batch to the next (0: all the same)
+  layout order = layout::plain;
+};
+
+namespace detail {
+struct example_kernel {
+  MULTIFUSE_HD void operator()(isize, isize) const {}
+};
+}  // namespace detail
+
+/// What a backend must provide to run and train every layer. `D` is a type with static members only.
+/// - `scalar`, `memory` (raw memory for the pool), `with_scalar<T>` (the same backend for another element type)
+/// - `copy`, `fill`, `copy_from_host`, `copy_to_host`: n elements
+/// - `for_each(rows, columns, kernel)`: calls `kernel(row, column)` for every pair, in any order and in parallel; a kernel
+///   is a small copyable struct with a MULTIFUSE_HD call operator
+/// - `multiply(batch, m, n, k, alpha, a, b, beta, c)`: c[m, n] = alpha a[m, k] b[k, n] + beta c for each matrix of a
+///   batch (beta 0: c is not read)
+/// - `sum(outer, reduced, inner, x, beta, y)`: y[outer, inner] = sum over the middle axis of x + beta y
+/// An operation uses a faster kernel of the backend where it declares one (`layer_norm`, `softmax` ...).
+template <class D>
+concept backend = requires(typename D::scalar* x, const typename D::scalar* c, isize n, typename D::scalar value,
+                           matrix<typename D::scalar> out, matrix<const typename D::scalar> in) {
+  typename D::memory;
+  typename D::template with_scalar<double>;
+  D::copy(x, c, n);
+  D::fill(x, n, value);
+  D::copy_from_host(x, c, n);
+  D::copy_to_host(x, c, n);
+  D::for_each(n, n, detail::example_kernel{});
+  D::multiply(n, n, n, n, value, in, in, value, out);
+  D::sum(n, n, n, c, value, x);
+};
+
+}  // namespace multifuse

@@ -1,0 +1,170 @@
+#pragma once
+#include <type_traits>
+
+#include "expression.hpp"
+
+/// Expressions as trees of plain structs that a kernel can carry to a device: `at(row, column, place)` reads element
+/// `place` = row * columns + column of the result.
+namespace multifuse::detail {
+
+template <class T> struct load_element {
+  const T* elements;
+  MULTIFUSE_HD T at(isize, isize, isize place) const { return elements[place]; }
+};
+
+template <class T> struct load_number {
+  T value;
+  MULTIFUSE_HD T at(isize, isize, isize) const { return value; }
+};
+
+/// An operand without some of the result's axes. `LastAxis`: it has the last one.
+template <class T, std::size_t Leading, bool LastAxis> struct load_broadcast {
+  const T* elements;
+  isize extents[Leading ? Leading : 1];
+  isize strides[Leading ? Leading : 1];  // 0 along missing axes
+
+  MULTIFUSE_HD T at(isize row, isize column, isize) const {
+    isize offset = 0;
+    for (isize i = isize(Leading) - 1; i >= 0; --i) {
+      offset += row % extents[i] * strides[i];
+      row /= extents[i];
+    }
+    return elements[LastAxis ? offset + column : offset];
+  }
+};
+
+template <class F, class... K> struct load_pointwise {
+  F function;
+  pack<K...> operands;
+
+  MULTIFUSE_HD auto at(isize row, isize column, isize place) const {
+    return apply(row, column, place, std::index_sequence_for<K...>{});
+  }
+  template <std::size_t... I>
+  MULTIFUSE_HD auto apply(isize row, isize column, isize place, std::index_sequence<I...>) const {
+    return function.value(get<I>(operands).at(row, column, place)...);
+  }
+};
+
+/// True if an operand of shape S has every element of the result R at the same place.
+template <class S, class R> inline constexpr bool same_places = false;
+template <class... A, class... B>
+  requires(sizeof...(A) == sizeof...(B))
+inline constexpr bool same_places<shape<A...>, shape<B...>> =
+    ((std::is_same_v<typename A::tag, typename B::tag> && (A::extent != 1 || B::extent == 1)) && ...);
+
+/// True if an operand of shape S varies along the last axis of the result R.
+template <class S, class R> constexpr bool has_last_axis() {
+  if constexpr (S::rank == 0 || R::rank == 0)
+    return false;
+  else
+    return std::is_same_v<last_tag<S>, last_tag<R>> && S::static_extents.back() != 1;
+}
+
+template <class T, class R, class S> auto make_broadcast(const R& result, const T* elements, const S& operand) {
+  constexpr std::size_t leading = R::rank ? R::rank - 1 : 0;
+  load_broadcast<T, leading, has_last_axis<S, R>()> load{elements, {}, {}};
+  for (std::size_t i = 0; i < leading; ++i) load.extents[i] = result[i];
+  [&]<class... A>(const shape<A...>&) {
+    std::size_t i = 0;
+    auto see = [&](std::size_t place, isize fixed) {
+      ++i;
+      if (place < leading && fixed != 1) load.strides[place] = operand.product(i, S::rank);
+    };
+    (see(R::template position<typename A::tag>(), A::extent), ...);
+  }(operand);
+  return load;
+}
+
+/// The kernel form of an expression's operand whose result has shape R and scalar T.
+template <class T, class R, class X> auto make_load(const R& result, const X& x) {
+  if constexpr (std::is_same_v<X, number>) {
+    return load_number<T>{T(x.value)};
+  } else if constexpr (is_pointwise<X>) {
+    return [&]<class F, class... A>(const pointwise<F, A...>& e) {
+      return [&]<std::size_t... I>(std::index_sequence<I...>) {
+        auto operands = make_pack(make_load<T>(result, get<I>(e.operands))...);
+        return [&]<class... K>(const pack<K...>& loads) {
+          return load_pointwise<F, K...>{e.function, loads};
+        }(operands);
+      }(std::index_sequence_for<A...>{});
+    }(x);
+  } else {
+    const auto& leaf = plain_tensor(x);
+    if constexpr (same_places<std::remove_cvref_t<decltype(leaf.dims())>, R>)
+      return load_element<T>{leaf.data()};
+    else
+      return make_broadcast(result, static_cast<const T*>(leaf.data()), leaf.dims());
+  }
+}
+
+/// One result element of an expression.
+template <class T, class K> struct assign_kernel {
+  T* result;
+  isize columns;
+  K expression;
+  MULTIFUSE_HD void operator()(isize row, isize column) const {
+    const isize place = row * columns + column;
+    result[place] = expression.at(row, column, place);
+  }
+};
+
+// ---- the backward pass of an expression ----
+
+/// An operand that wants no gradient.
+struct no_target {
+  static constexpr bool wanted = false;
+};
+
+/// Where the gradient of one operand goes, element by element of the result.
+template <class T> struct element_target {
+  static constexpr bool wanted = true;
+  T* gradient;      // null: not wanted after all
+  bool accumulate;  // add to what is there
+};
+
+template <class... G> struct pointwise_target {
+  static constexpr bool wanted = (G::wanted || ...);
+  pack<G...> operands;
+};
+
+template <class T, class K>
+MULTIFUSE_HD void push(const K&, const element_target<T>& target, isize, isize, isize place, T d) {
+  if (target.gradient) target.gradient[place] = target.accumulate ? target.gradient[place] + d : d;
+}
+
+template <class T, class F, class... K, class... G>
+MULTIFUSE_HD void push(const load_pointwise<F, K...>& e, const pointwise_target<G...>& target, isize row, isize column,
+                       isize place, T d);
+
+template <std::size_t I, class T, class K, class G>
+MULTIFUSE_HD void push_operand(const K& e, const G& target, isize row, isize column, isize place, T d) {
+  if constexpr (std::remove_cvref_t<decltype(get<I>(target.operands))>::wanted)
+    push<T>(get<I>(e.operands), get<I>(target.operands), row, column, place, d);
+}
+
+template <class T, class F, class... K, class... G, std::size_t... I>
+MULTIFUSE_HD void push_all(const load_pointwise<F, K...>& e, const pointwise_target<G...>& target, isize row,
+                           isize column, isize place, T d, std::index_sequence<I...>) {
+  const auto s = e.function.slopes(get<I>(e.operands).at(row, column, place)...);
+  (push_operand<I, T>(e, target, row, column, place, d * s.slope[I]), ...);
+}
+
+template <class T, class F, class... K, class... G>
+MULTIFUSE_HD void push(const load_pointwise<F, K...>& e, const pointwise_target<G...>& target, isize row, isize column,
+                       isize place, T d) {
+  push_all<T>(e, target, row, column, place, d, std::index_sequence_for<K...>{});
+}
+
+template <class T, class K, class G> struct push_kernel {
+  const T* result_gradient;
+  isize columns;
+  K expression;
+  G targets;
+  MULTIFUSE_HD void operator()(isize row, isize column) const {
+    const isize place = row * columns + column;
+    push<T>(expression, targets, row, column, place, result_gradient[place]);
+  }
+};
+
+}  // namespace multifuse::detail

@@ -1,0 +1,150 @@
+#pragma once
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "../core/types.hpp"
+
+namespace multifuse {
+
+/// What a memory pool has handed out, in bytes, and how often it had to ask the system.
+struct memory_statistics {
+  isize in_use = 0;
+  isize peak = 0;
+  isize system_allocations = 0;
+};
+
+/// Recycles blocks of device memory by size class, so that a program that repeats itself stops asking the system.
+/// `Memory` is a backend's source of raw memory: `static void* allocate(std::size_t)` (throws device_error) and
+/// `static void release(void*)`. Safe to use from several threads.
+template <class Memory> class memory_pool {
+ public:
+  /// A block with its reference count; belongs to the pool.
+  struct block {
+    std::atomic<isize> references{1};
+    void* address = nullptr;
+    std::size_t bytes = 0;
+    std::size_t size_class = 0;
+  };
+
+  /// The pool of this kind of memory. Never destroyed, so that tensors with static lifetime stay valid.
+  static memory_pool& instance() {
+    static memory_pool* const pool = new memory_pool;
+    return *pool;
+  }
+
+  block* take(std::size_t bytes) {
+    const std::size_t size_class = class_of(bytes);
+    const std::lock_guard lock(mutex_);
+    block* taken = nullptr;
+    auto& free = free_[size_class];
+    if (!free.empty()) {
+      taken = free.back();
+      free.pop_back();
+      taken->references.store(1, std::memory_order_relaxed);
+    } else {
+      taken = new block;
+      taken->bytes = class_bytes(size_class);
+      taken->size_class = size_class;
+      try {
+        taken->address = Memory::allocate(taken->bytes);
+        blocks_.push_back(taken);
+        free.reserve(free.size() + 64);  // giving back must not throw
+      } catch (...) {
+        if (taken->address) Memory::release(taken->address);
+        delete taken;
+        throw;
+      }
+      ++statistics_.system_allocations;
+    }
+    statistics_.in_use += isize(taken->bytes);
+    statistics_.peak = statistics_.in_use > statistics_.peak ? statistics_.in_use : statistics_.peak;
+    return taken;
+  }
+
+  void give_back(block* returned) noexcept {
+    const std::lock_guard lock(mutex_);
+    statistics_.in_use -= isize(returned->bytes);
+    free_[returned->size_class].push_back(returned);
+  }
+
+  memory_statistics statistics() const {
+    const std::lock_guard lock(mutex_);
+    return statistics_;
+  }
+
+  void reset_peak() {
+    const std::lock_guard lock(mutex_);
+    statistics_.peak = statistics_.in_use;
+  }
+
+  /// Returns every block that nobody holds to the system.
+  void release_unused() {
+    const std::lock_guard lock(mutex_);
+    std::vector<block*> kept;
+    for (block* candidate : blocks_) {
+      if (candidate->references.load(std::memory_order_acquire) == 0) {
+        Memory::release(candidate->address);
+        delete candidate;
+      } else {
+        kept.push_back(candidate);
+      }
+    }
+    blocks_ = std::move(kept);
+    for (auto& free : free_) free.clear();
+  }
+
+ private:
+  memory_pool() = default;
+
+  // Four classes for each power of two from 64 bytes on: at most a quarter is wasted.
+  static constexpr std::size_t smallest = 64;
+  static std::size_t class_of(std::size_t bytes) {
+    if (bytes <= smallest) return 0;
+    const std::size_t power = std::size_t(std::bit_width(bytes - 1)) - 1;  // 2^power < bytes <= 2^(power + 1)
+    const std::size_t step = (std::size_t(1) << power) / 4;
+    const std::size_t quarter = (bytes - (std::size_t(1) << power) + step - 1) / step;  // 1 ... 4
+    return (power - 6) * 4 + quarter;
+  }
+  static std::size_t class_bytes(std::size_t size_class) {
+    if (size_class == 0) return smallest;
+    const std::size_t power = 6 + (size_class - 1) / 4;
+    return (std::size_t(1) << power) + ((size_class - 1) % 4 + 1) * ((std::size_t(1) << power) / 4);
+  }
+
+  mutable std::mutex mutex_;
+  std::array<std::vector<block*>, 240> free_;
+  std::vector<block*> blocks_;
+  memory_statistics statistics_;
+};
+
+/// Shared ownership of a block of the pool.
+template <class Memory> class storage {
+ public:
+  constexpr storage() = default;
+  explicit storage(std::size_t bytes) : block_(memory_pool<Memory>::instance().take(bytes)) {}
+  storage(const storage& other) : block_(other.block_) {
+    if (block_) block_->references.fetch_add(1, std::memory_order_relaxed);
+  }
+  storage(storage&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+  storage& operator=(storage other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
+  constexpr ~storage() {
+    if (block_ && block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      memory_pool<Memory>::instance().give_back(block_);
+  }
+
+  void* address() const { return block_ ? block_->address : nullptr; }
+  explicit operator bool() const { return block_ != nullptr; }
+
+ private:
+  typename memory_pool<Memory>::block* block_ = nullptr;
+};
+
+}  // namespace multifuse

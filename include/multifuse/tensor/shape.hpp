@@ -1,0 +1,153 @@
+#pragma once
+#include <array>
+#include <concepts>
+#include <string>
+#include <type_traits>
+
+#include "../core/error.hpp"
+#include "axis.hpp"
+
+namespace multifuse {
+
+/// A list of named axes, first axis slowest in memory. Extents are static or dynamic, mixed freely.
+/// Constructed from its dynamic extents in order: `shape<batch<>, tokens<196>, width<768>> s(8);`
+/// Throws shape_error for an extent below 1; a default-constructed shape with dynamic axes is empty (size 0).
+template <class... Axes> struct shape {
+  static constexpr std::size_t rank = sizeof...(Axes);
+  static constexpr std::size_t dynamic_axes = ((Axes::extent == dynamic ? 1 : 0) + ... + 0);
+  static constexpr std::array<isize, rank> static_extents{Axes::extent...};
+
+  constexpr shape() {
+    for (isize& extent : extents_) extent = extent == dynamic ? 0 : extent;
+  }
+
+  template <std::integral... Extents>
+    requires(sizeof...(Extents) == dynamic_axes && sizeof...(Extents) > 0)
+  constexpr explicit shape(Extents... dynamic_extents) {
+    const std::array<isize, dynamic_axes> given{isize(dynamic_extents)...};
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < rank; ++i)
+      if (static_extents[i] == dynamic) extents_[i] = checked(i, given[next++]);
+  }
+
+  /// The shape with these extents, one for each axis; throws shape_error where a static extent disagrees.
+  static constexpr shape from(const std::array<isize, rank>& extents) {
+    shape result;
+    for (std::size_t i = 0; i < rank; ++i) {
+      if (static_extents[i] != dynamic && static_extents[i] != extents[i])
+        throw shape_error("shape", std::string("wrong extent of the ") + std::string(names()[i]) + " axis",
+                          std::to_string(static_extents[i]), std::to_string(extents[i]));
+      result.extents_[i] = checked(i, extents[i]);
+    }
+    return result;
+  }
+
+  template <class Tag> static constexpr bool has = (std::is_same_v<Tag, typename Axes::tag> || ...);
+
+  /// Place of the axis in the list; `rank` if it has none of that name.
+  template <class Tag> static constexpr std::size_t position() {
+    std::size_t i = 0, found = rank;
+    ((found = std::is_same_v<Tag, typename Axes::tag> ? i : found, ++i), ...);
+    return found;
+  }
+
+  /// Extent of the named axis as written in the type: a number or `dynamic`.
+  template <class Tag> static constexpr isize static_extent() {
+    static_assert(has<Tag>, "multifuse: the shape has no axis of this name");
+    return static_extents[position<Tag>()];
+  }
+
+  /// Extent of the named axis.
+  template <class Tag> constexpr isize extent() const {
+    static_assert(has<Tag>, "multifuse: the shape has no axis of this name");
+    return extents_[position<Tag>()];
+  }
+
+  constexpr const std::array<isize, rank>& extents() const { return extents_; }
+  constexpr isize operator[](std::size_t i) const { return extents_[i]; }
+
+  /// Number of elements.
+  constexpr isize size() const { return product(0, rank); }
+  /// Product of the extents of axes `first` ... `last - 1`.
+  constexpr isize product(std::size_t first, std::size_t last) const {
+    isize n = 1;
+    for (std::size_t i = first; i < last; ++i) n *= extents_[i];
+    return n;
+  }
+  /// Extent of the last axis (1 for a scalar), and the number of rows of that length.
+  constexpr isize last() const { return rank == 0 ? 1 : extents_[rank - 1]; }
+  constexpr isize leading() const { return product(0, rank == 0 ? 0 : rank - 1); }
+
+  static constexpr std::array<std::string_view, rank> names() { return {Axes::tag::name...}; }
+
+  /// For messages: "[batch 2, tokens 196, width 768]".
+  std::string to_string() const {
+    std::string text = "[";
+    for (std::size_t i = 0; i < rank; ++i)
+      text.append(i ? ", " : "").append(names()[i]).append(" ").append(std::to_string(extents_[i]));
+    return text + "]";
+  }
+
+  friend constexpr bool operator==(const shape&, const shape&) = default;
+
+ private:
+  static constexpr isize checked(std::size_t i, isize extent) {
+    if (extent < 1)
+      throw shape_error("shape", std::string("empty ") + std::string(names()[i]) + " axis", "at least 1",
+                        std::to_string(extent));
+    return extent;
+  }
+
+  std::array<isize, rank> extents_{Axes::extent...};
+};
+
+/// The shape of a single number.
+using scalar_shape = shape<>;
+
+namespace detail {
+template <class... S> struct joined_shape;
+template <> struct joined_shape<> { using type = shape<>; };
+template <class... A> struct joined_shape<shape<A...>> { using type = shape<A...>; };
+template <class... A, class... B, class... Rest>
+struct joined_shape<shape<A...>, shape<B...>, Rest...> : joined_shape<shape<A..., B...>, Rest...> {};
+
+template <class S, class Tag, class... New> struct exchanged;
+template <class... A, class Tag, class... New> struct exchanged<shape<A...>, Tag, New...> {
+  using type = typename joined_shape<
+      std::conditional_t<std::is_same_v<typename A::tag, Tag>, shape<New...>, shape<A>>...>::type;
+};
+
+template <class S> struct last_axis_of;
+template <class A> struct last_axis_of<shape<A>> { using type = A; };
+template <class A, class B, class... Rest> struct last_axis_of<shape<A, B, Rest...>> : last_axis_of<shape<B, Rest...>> {};
+}  // namespace detail
+
+/// Shape type with the axes `New...` in the place of axis `Tag`; with none, the axis is removed.
+template <class S, class Tag, class... New> using exchange_axis = typename detail::exchanged<S, Tag, New...>::type;
+
+/// Shape type whose axis `Tag` has another static extent.
+template <class S, class Tag, isize N> using resize_axis = exchange_axis<S, Tag, axis<Tag, N>>;
+
+/// Tag of the last axis of a shape type.
+template <class S> using last_tag = typename detail::last_axis_of<S>::type::tag;
+
+/// The shape `R`, whose axes are those of `from` with axis `Tag` exchanged for one of extent `n`.
+template <class R, class Tag, class S> constexpr R with_extent(const S& from, isize n) {
+  static_assert(R::rank == S::rank);
+  auto extents = from.extents();
+  extents[S::template position<Tag>()] = n;
+  return R::from(extents);
+}
+
+/// The concatenation of shape types.
+template <class... S> using join_shapes = typename detail::joined_shape<S...>::type;
+
+template <class T> inline constexpr bool is_shape = false;
+template <class... A> inline constexpr bool is_shape<shape<A...>> = true;
+
+/// The message of a refused extent. Read it as: this layer or operation, on this axis, expected, got.
+template <class Where, class Axis, isize Expected, isize Got> struct extent_mismatch {
+  static constexpr bool value = Expected == Got || Expected == dynamic || Got == dynamic;
+};
+
+}  // namespace multifuse
