@@ -47,10 +47,12 @@ class av_digits {
       throw multifuse::file_error((folder / "pca_basis.npy").string(), "too few components", std::to_string(components),
                                   std::to_string(basis.shape(0)));
     for (isize i = 0; i < isize(pairs.shape(0)); ++i) {
-      const pair entry{pairs(i, 0), pairs(i, 1), pairs(i, 2), pairs(i, 4), pairs(i, 5), pairs(i, 6), double(pairs(i, 7))};
-      const bool inside = entry.label >= 0 && entry.label < 10 && entry.image >= 0 && entry.image < isize(images.shape(0)) &&
-                          entry.recording >= 0 && entry.recording + 1 < std::ssize(recordings_) && entry.begin >= 0 &&
-                          entry.noise >= 0 && entry.noise < noise_.size() && entry.shift >= 0 && entry.shift < samples;
+      const pair entry{pairs(i, 0), pairs(i, 1), pairs(i, 2),        pairs(i, 4),
+                       pairs(i, 5), pairs(i, 6), double(pairs(i, 7))};
+      const bool inside = entry.label >= 0 && entry.label < 10 && entry.image >= 0 &&
+                          entry.image < isize(images.shape(0)) && entry.recording >= 0 &&
+                          entry.recording + 1 < std::ssize(recordings_) && entry.begin >= 0 && entry.noise >= 0 &&
+                          entry.noise < noise_.size() && entry.shift >= 0 && entry.shift < samples;
       if (!inside || entry.begin + recording(entry.recording).size() > std::size_t(samples) ||
           !(detail::root_mean_square(recording(entry.recording)) > 0))
         throw multifuse::file_error(path.string(), "malformed pair", "a label, rows and a start that exist",
@@ -83,7 +85,8 @@ class av_digits {
       if (same && i % 2 == 0) other = digit;
       if (same && i % 2 == 1) other = (digit + 1 + int(multifuse::uniform_integer(draw, 0, 9))) % 10;
       const auto& choices = of_digit[std::size_t(other)];
-      if (choices.empty()) throw multifuse::argument_error("av_digits::related", "no sound of a digit", "all ten", std::to_string(other));
+      if (choices.empty())
+        throw multifuse::argument_error("av_digits::related", "no sound of a digit", "all ten", std::to_string(other));
       const isize sound = choices[std::size_t(multifuse::uniform_integer(draw, 1, std::ssize(choices)))];
       append(set, i, sound, same ? int(other == digit) : (digit + other) % 10, options);
     }
@@ -101,7 +104,12 @@ class av_digits {
   static std::vector<std::string> digit_names() { return {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}; }
 
   dataset empty_set(std::vector<std::string> classes) const {
-    return {.frames = 1, .rows = rows, .columns = columns, .samples = samples, .frame_rate = 1, .sample_rate = 8000,
+    return {.frames = 1,
+            .rows = rows,
+            .columns = columns,
+            .samples = samples,
+            .frame_rate = 1,
+            .sample_rate = 8000,
             .classes = std::move(classes)};
   }
 
@@ -145,7 +153,8 @@ class av_digits {
     if (options.noise) {
       const auto noise = noise_.piece(entry.noise);
       const double gain = level / detail::root_mean_square(noise) * std::pow(10, -entry.snr_db / 20);
-      for (isize t = 0; t < samples; ++t) y[std::size_t(t)] = float(gain * noise[std::size_t((t + entry.shift) % samples)]);
+      for (isize t = 0; t < samples; ++t)
+        y[std::size_t(t)] = float(gain * noise[std::size_t((t + entry.shift) % samples)]);
     }
     for (std::size_t t = 0; t < speech.size(); ++t) y[std::size_t(entry.begin) + t] += speech[t];
     for (float& value : y) value = float(value / level);

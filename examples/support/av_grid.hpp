@@ -20,13 +20,13 @@ enum class grid_task { command = 0, color = 1, preposition = 2, letter = 3, digi
 /// How words are cut out of sentences.
 struct grid_options {
   grid_task task = grid_task::letter;
-  isize frames = 12;                                         ///< of a window, centered on the word
+  isize frames = 12;                                        ///< of a window, centered on the word
   double snr_db = std::numeric_limits<double>::infinity();  ///< infinity for clean speech
-  multifuse::random_key noise_key = {};                      ///< which noise goes with which word
+  multifuse::random_key noise_key = {};                     ///< which noise goes with which word
 };
 
-/// Sentences of the GRID corpus (Cooke, Barker, Cunningham and Shao, JASA 120(5), 2006), one speaker: the mouth in gray,
-/// 24 x 32 pixels at 25 frames a second, and the voice at 8 kHz, 320 samples a frame.
+/// Sentences of the GRID corpus (Cooke, Barker, Cunningham and Shao, JASA 120(5), 2006), one speaker: the mouth in
+/// gray, 24 x 32 pixels at 25 frames a second, and the voice at 8 kHz, 320 samples a frame.
 class av_grid {
  public:
   static constexpr isize rows = 24, columns = 32, samples_per_frame = 320;
@@ -39,7 +39,8 @@ class av_grid {
     const auto video = detail::load_array<std::uint8_t>(folder / (prefix + "_video.npy"), {-1, rows, columns});
     pixels_.assign(video.begin(), video.end());
     const auto frames = isize(video.shape(0));
-    const auto codes = detail::load_array<std::uint8_t>(folder / (prefix + "_audio_ulaw.npy"), {frames * samples_per_frame});
+    const auto codes =
+        detail::load_array<std::uint8_t>(folder / (prefix + "_audio_ulaw.npy"), {frames * samples_per_frame});
     const auto table = detail::load_array<std::int16_t>(folder / "ulaw_decode.npy", {256});
     audio_.reserve(codes.size());
     for (const std::uint8_t code : codes) audio_.push_back(float(table(code)) / 32768);
@@ -62,7 +63,9 @@ class av_grid {
   isize utterances() const { return std::ssize(offsets_) - 1; }
 
   /// Frames of an utterance.
-  isize length(isize utterance) const { return offsets_[std::size_t(utterance) + 1] - offsets_[std::size_t(utterance)]; }
+  isize length(isize utterance) const {
+    return offsets_[std::size_t(utterance) + 1] - offsets_[std::size_t(utterance)];
+  }
 
   /// Frame at which a window of so many frames begins that is centered on a word and lies inside the utterance.
   isize window_begin(isize utterance, grid_task task, isize frames) const {
@@ -97,8 +100,12 @@ class av_grid {
     if (frames < 1 || frames > shortest)
       throw multifuse::argument_error("av_grid", "unusable window", "1 ... " + std::to_string(shortest) + " frames",
                                       std::to_string(frames));
-    return {.frames = frames, .rows = rows, .columns = columns, .samples = frames * samples_per_frame,
-            .frame_rate = 25, .sample_rate = 8000};
+    return {.frames = frames,
+            .rows = rows,
+            .columns = columns,
+            .samples = frames * samples_per_frame,
+            .frame_rate = 25,
+            .sample_rate = 8000};
   }
 
   /// One window for every utterance, labeled with its word. The sound has noise at the ratio asked for (see

@@ -11,7 +11,7 @@ namespace examples {
 
 /// One axis of a plot: what is written along it and which values it spans (by default those of the data).
 struct axis_options {
-  std::string label;
+  std::string label = {};
   bool logarithmic = false;
   double from = none, to = none;
 };
@@ -29,7 +29,7 @@ struct value_range {
 
 struct axis_tick {
   double value;
-  std::string label;
+  std::string label = {};
 };
 
 /// Map from values to pixels, with round tick values.
@@ -37,7 +37,7 @@ class axis_scale {
  public:
   /// @param data         what has to fit; an empty range becomes 0 ... 1 (1 ... 10 when logarithmic)
   /// @param pixel_first  where the axis begins, pixel_last where it ends
-  /// @throws argument_error  for a logarithmic axis over values that are not positive, or a fixed end that is not finite
+  /// @throws argument_error  for a logarithmic axis over values that are not positive
   axis_scale(const axis_options& options, value_range data, double pixel_first, double pixel_last)
       : logarithmic_(options.logarithmic), pixel_first_(pixel_first), pixel_last_(pixel_last) {
     data.include(options.from);

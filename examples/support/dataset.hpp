@@ -18,15 +18,15 @@ using multifuse::isize;
 
 /// Labeled items with a picture sequence and a sound each, in plain memory.
 struct dataset {
-  isize size = 0;                                ///< items
-  isize frames = 0, rows = 0, columns = 0;       ///< of an item's video; single pictures have one frame
-  isize samples = 0;                             ///< of an item's sound
-  double frame_rate = 0, sample_rate = 0;        ///< per second
-  std::vector<float> video = {};                 ///< [size, frames, rows, columns]
-  std::vector<float> audio = {};                 ///< [size, samples], mono
-  std::vector<int> labels = {};                  ///< [size], 0 ... classes.size() - 1
-  std::vector<std::string> classes = {};         ///< what the labels mean
-  std::vector<int> sources = {};                 ///< [size], row of the file that the item comes from
+  isize size = 0;                           ///< items
+  isize frames = 0, rows = 0, columns = 0;  ///< of an item's video; single pictures have one frame
+  isize samples = 0;                        ///< of an item's sound
+  double frame_rate = 0, sample_rate = 0;   ///< per second
+  std::vector<float> video = {};            ///< [size, frames, rows, columns]
+  std::vector<float> audio = {};            ///< [size, samples], mono
+  std::vector<int> labels = {};             ///< [size], 0 ... classes.size() - 1
+  std::vector<std::string> classes = {};    ///< what the labels mean
+  std::vector<int> sources = {};            ///< [size], row of the file that the item comes from
 
   std::span<const float> video_of(isize item) const {
     return std::span(video).subspan(std::size_t(item * frames * rows * columns), std::size_t(frames * rows * columns));
@@ -42,8 +42,8 @@ struct log_mel_features {
   std::vector<float> values = {};
 };
 
-/// Filter bank for the speech of the data sets here: 8 kHz, 26 bins every 10 ms from windows of 25 ms. The floor lies about
-/// 40 dB below the energy of a bin for white noise of variance 1, so that silence is not magnified.
+/// Filter bank for the speech of the data sets here: 8 kHz, 26 bins every 10 ms from windows of 25 ms. The floor lies
+/// about 40 dB below the energy of a bin for white noise of variance 1, so that silence is not magnified.
 constexpr multifuse::log_mel_config speech_log_mel() {
   return {.sample_rate = 8000, .bins = 26, .window = multifuse::window_function::periodic_hamming, .floor = 1e-2};
 }
@@ -88,8 +88,7 @@ inline double root_mean_square(std::span<const float> values) {
 }
 
 /// Array of a data folder with a known rank (and known extents where they are not -1).
-template <class T>
-xt::xarray<T> load_array(const std::filesystem::path& path, const std::vector<isize>& extents) {
+template <class T> xt::xarray<T> load_array(const std::filesystem::path& path, const std::vector<isize>& extents) {
   auto array = multifuse::load_npy<T>(path);
   bool fits = array.dimension() == extents.size();
   std::string expected, got;
@@ -106,8 +105,10 @@ xt::xarray<T> load_array(const std::filesystem::path& path, const std::vector<is
 inline std::vector<isize> load_offsets(const std::filesystem::path& path, isize total) {
   const auto array = load_array<std::int64_t>(path, {-1});
   std::vector<isize> offsets(array.begin(), array.end());
-  if (offsets.size() < 2 || offsets.front() != 0 || offsets.back() != total || !std::is_sorted(offsets.begin(), offsets.end()))
-    throw multifuse::file_error(path.string(), "malformed offsets", "0 ... " + std::to_string(total) + ", never falling", "");
+  if (offsets.size() < 2 || offsets.front() != 0 || offsets.back() != total ||
+      !std::is_sorted(offsets.begin(), offsets.end()))
+    throw multifuse::file_error(path.string(), "malformed offsets",
+                                "0 ... " + std::to_string(total) + ", never falling", "");
   return offsets;
 }
 

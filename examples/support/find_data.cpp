@@ -24,7 +24,8 @@ constexpr const char* originals_text =
     "The split is this program's own.";
 constexpr const char* fallback_text =
     "FALLBACK: no data folder and no network. Handwritten digits of the UCI set in scikit-learn and digits spoken by "
-    "espeak-ng in 32 voices, with synthetic noise; no lip video and no human voice, so results differ from those on real data.";
+    "espeak-ng in 32 voices, with synthetic noise; no lip video and no human voice, so results differ from those on "
+    "real data.";
 
 fs::path environment(const char* name) {
   const char* value = std::getenv(name);
@@ -108,10 +109,12 @@ data_location find_data(const find_data_options& options, std::ostream& log) {
   };
   const auto folder_text = [](const fs::path& folder) -> std::string {
     return data_location{data_kind::folder, folder, ""}.has_grid()
-               ? "Data folder with sentences (lip video and speech of GRID speaker 1) and digits (handwritten and spoken)."
+               ? "Data folder with sentences (lip video and speech of GRID speaker 1) and digits (handwritten and "
+                 "spoken)."
                : "Data folder with digits (handwritten and spoken) and no sentences.";
   };
-  for (const auto& [named, where] : {std::pair(options.requested, "--data"), {environment("MULTIFUSE_DATA"), "MULTIFUSE_DATA"}}) {
+  for (const auto& [named, where] :
+       {std::pair(options.requested, "--data"), {environment("MULTIFUSE_DATA"), "MULTIFUSE_DATA"}}) {
     if (named.empty()) continue;
     if (!holds_data(named))
       throw multifuse::file_error(named.string(), std::string("no data in the folder of ") + where,
@@ -136,7 +139,8 @@ data_location find_data(const find_data_options& options, std::ostream& log) {
   }
   throw multifuse::file_error(
       "find_data", "no data",
-      "a folder (--data, MULTIFUSE_DATA), a network, or the Debian packages python3-sklearn and espeak-ng", "none of them");
+      "a folder (--data, MULTIFUSE_DATA), a network, or the Debian packages python3-sklearn and espeak-ng",
+      "none of them");
 }
 
 }  // namespace examples

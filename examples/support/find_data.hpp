@@ -26,14 +26,15 @@ struct data_location {
 /// How far find_data goes.
 struct find_data_options {
   std::filesystem::path requested = {};  ///< from the command line; wins over everything
-  std::filesystem::path cache = {};      ///< for what is made here; default: MULTIFUSE_CACHE, or `multifuse` in the user's cache
-  bool may_make = true;                  ///< else nothing is downloaded or synthesized, and what is not there is an error
+  std::filesystem::path cache =
+      {};                ///< for what is made here; default: MULTIFUSE_CACHE, or `multifuse` in the user's cache
+  bool may_make = true;  ///< else nothing is downloaded or synthesized, and what is not there is an error
 };
 
 /// Finds the data, in this order: the requested folder; the one in the environment variable MULTIFUSE_DATA;
 /// `../shared/data` beside the source tree; what an earlier call has made; the public originals, downloaded (the first
-/// minutes of a first run); without a network, the fallback. Says in `log` which it is and why the ones before it were not
-/// taken. What is made appears in the cache only when it is complete.
+/// minutes of a first run); without a network, the fallback. Says in `log` which it is and why the ones before it were
+/// not taken. What is made appears in the cache only when it is complete.
 /// @throws file_error  when a folder that was asked for holds no data, or nothing can be found or made
 data_location find_data(const find_data_options& options, std::ostream& log);
 

@@ -35,15 +35,16 @@ inline std::string base64(std::span<const std::uint8_t> bytes) {
   return text;
 }
 
-/// A picture as a `data:` address, to stand inside a page: a Windows bitmap of 24 bits a pixel, which needs no compressor
-/// and every browser shows.
+/// A picture as a `data:` address, to stand inside a page: a Windows bitmap of 24 bits a pixel, which needs no
+/// compressor and every browser shows.
 /// @throws argument_error  when the pixels do not fill the extents, or there are not 1 or 3 channels
 inline std::string data_uri(const picture& image) {
   if (image.rows < 1 || image.columns < 1 || (image.channels != 1 && image.channels != 3) ||
       std::ssize(image.pixels) != image.rows * image.columns * image.channels)
     throw multifuse::argument_error("data_uri", "extents and pixels disagree", "[rows, columns, 1 or 3] values",
                                     std::to_string(image.pixels.size()) + " values for [" + std::to_string(image.rows) +
-                                        ", " + std::to_string(image.columns) + ", " + std::to_string(image.channels) + "]");
+                                        ", " + std::to_string(image.columns) + ", " + std::to_string(image.channels) +
+                                        "]");
   const isize stride = (3 * image.columns + 3) / 4 * 4;  // rows are padded to a multiple of four bytes
   const auto size = static_cast<std::uint32_t>(54 + stride * image.rows);
   std::vector<std::uint8_t> file;
@@ -64,8 +65,8 @@ inline std::string data_uri(const picture& image) {
   return "data:image/bmp;base64," + base64(file);
 }
 
-/// Color of a value from 0 (night blue) through red to 1 (pale yellow); lightness rises evenly, so that the order survives
-/// color blindness and gray print.
+/// Color of a value from 0 (night blue) through red to 1 (pale yellow); lightness rises evenly, so that the order
+/// survives color blindness and gray print.
 inline std::array<std::uint8_t, 3> heat_color(double value) {
   static constexpr double stops[][3] = {{11, 11, 43},   {59, 29, 119},  {140, 42, 129},
                                         {216, 69, 108}, {249, 142, 95}, {253, 231, 169}};
@@ -73,22 +74,24 @@ inline std::array<std::uint8_t, 3> heat_color(double value) {
   const int stop = std::min(4, static_cast<int>(at));
   std::array<std::uint8_t, 3> color{};
   for (std::size_t k = 0; k < 3; ++k)
-    color[k] = static_cast<std::uint8_t>(std::lround(stops[stop][k] + (at - stop) * (stops[stop + 1][k] - stops[stop][k])));
+    color[k] =
+        static_cast<std::uint8_t>(std::lround(stops[stop][k] + (at - stop) * (stops[stop + 1][k] - stops[stop][k])));
   return color;
 }
 
 /// A frame with weights laid over it, one for each cell of a grid.
 struct weighted_frame {
-  picture image;
+  picture image = {};
   std::vector<double> weights = {};  ///< [grid_rows, grid_columns], not negative; empty for none
   isize grid_rows = 0, grid_columns = 0;
   std::string caption = {};
 };
 
-/// Frames side by side, each with its weights as cells that are the more opaque the larger the weight; one scale for all.
+/// Frames side by side, each with its weights as cells that are the more opaque the larger the weight; one scale for
+/// all.
 struct frame_strip {
-  std::string title;
-  std::string scale_label;  ///< what a weight is, under the color bar
+  std::string title = {};
+  std::string scale_label = {};  ///< what a weight is, under the color bar
   std::vector<weighted_frame> frames = {};
   isize columns = 6;  ///< frames in a row
   double width = 960;
@@ -99,8 +102,8 @@ struct frame_strip {
 
 /// A matrix in colors, such as a spectrogram or a confusion matrix: [rows, columns], darkest at its smallest value.
 struct matrix_plot {
-  std::string title;
-  axis_options x, y;  ///< `from` and `to` label the outer edges (default: row and column numbers)
+  std::string title = {};
+  axis_options x = {}, y = {};  ///< `from` and `to` label the outer edges (default: row and column numbers)
   isize rows = 0, columns = 0;
   std::vector<double> values = {};
   std::vector<std::string> row_names = {}, column_names = {};  ///< ticks, when given
@@ -114,8 +117,9 @@ struct matrix_plot {
 namespace detail {
 
 inline std::string image_element(const picture& image, double x, double y, double width, double height) {
-  return "<image href=\"" + data_uri(image) + "\" x=\"" + pixel(x) + "\" y=\"" + pixel(y) + "\" width=\"" + pixel(width) +
-         "\" height=\"" + pixel(height) + "\" preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\"/>\n";
+  return "<image href=\"" + data_uri(image) + "\" x=\"" + pixel(x) + "\" y=\"" + pixel(y) + "\" width=\"" +
+         pixel(width) + "\" height=\"" + pixel(height) +
+         "\" preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\"/>\n";
 }
 
 inline std::string color_text(std::array<std::uint8_t, 3> c) {
@@ -185,8 +189,8 @@ inline std::string frame_strip::svg() const {
 
 inline std::string matrix_plot::svg() const {
   const auto size = static_cast<std::size_t>(rows * columns);
-  if (rows < 1 || columns < 1 || values.size() != size ||
-      (!row_names.empty() && std::ssize(row_names) != rows) || (!column_names.empty() && std::ssize(column_names) != columns))
+  if (rows < 1 || columns < 1 || values.size() != size || (!row_names.empty() && std::ssize(row_names) != rows) ||
+      (!column_names.empty() && std::ssize(column_names) != columns))
     throw multifuse::argument_error("matrix_plot", "values or names do not fill the matrix",
                                     std::to_string(rows) + " x " + std::to_string(columns),
                                     std::to_string(values.size()) + " values, " + std::to_string(row_names.size()) +
@@ -209,15 +213,20 @@ inline std::string matrix_plot::svg() const {
   axis_options across = x, down = y;
   if (std::isnan(across.from)) across.from = 0, across.to = double(columns);
   if (std::isnan(down.from)) down.from = 0, down.to = double(rows);
-  const plot_area area{left, top, right, bottom, {across, {}, left, right},
+  const plot_area area{left,
+                       top,
+                       right,
+                       bottom,
+                       {across, {}, left, right},
                        {down, {}, first_row_at_bottom ? bottom : top, first_row_at_bottom ? top : bottom}};
-  std::string out = open_svg(width, height, title) + detail::image_element(image, left, top, right - left, bottom - top);
+  std::string out =
+      open_svg(width, height, title) + detail::image_element(image, left, top, right - left, bottom - top);
   const auto names = [&](const std::vector<std::string>& texts, const axis_scale& scale, bool horizontal) {
     const double cell = (horizontal ? right - left : bottom - top) / double(std::max<std::size_t>(1, texts.size()));
     for (std::size_t i = 0; i < texts.size(); ++i) {
-      const double at = (horizontal ? left : top) + cell * (horizontal || !first_row_at_bottom
-                                                                ? double(i) + 0.5
-                                                                : double(texts.size() - 1 - i) + 0.5);
+      const double at =
+          (horizontal ? left : top) +
+          cell * (horizontal || !first_row_at_bottom ? double(i) + 0.5 : double(texts.size() - 1 - i) + 0.5);
       out += horizontal ? text_element(at, bottom + 18, "text-anchor=\"middle\"", texts[i])
                         : text_element(left - 8, at + 4, "text-anchor=\"end\"", texts[i]);
     }

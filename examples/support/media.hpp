@@ -29,11 +29,11 @@ using multifuse::isize;
 
 /// How a clip is decoded; zeros stand for what the file has.
 struct decode_options {
-  isize rows = 0, columns = 0;   ///< size of the frames in pixels
-  double frames_per_second = 0;  ///< frames are repeated or left out to reach it
-  bool color = false;            ///< red, green, blue, else gray (luma)
-  int sample_rate = 16000;       ///< of the mono sound
-  double longest = 600;          ///< seconds after which decoding stops
+  isize rows = 0, columns = 0;                ///< size of the frames in pixels
+  double frames_per_second = 0;               ///< frames are repeated or left out to reach it
+  bool color = false;                         ///< red, green, blue, else gray; black is 0 and white 255 in both
+  int sample_rate = 16000;                    ///< of the mono sound
+  double longest = 600;                       ///< seconds after which decoding stops
   std::size_t memory = std::size_t{2} << 30;  ///< bytes of frames beyond which the clip is refused
 };
 
@@ -55,12 +55,8 @@ inline std::string ffmpeg_text(int code) {
 }
 
 /// Owners of FFmpeg's objects.
-template <auto Free>
-struct free_by_address {
-  template <class T>
-  void operator()(T* object) const {
-    Free(&object);
-  }
+template <auto Free> struct free_by_address {
+  template <class T> void operator()(T* object) const { Free(&object); }
 };
 struct free_scaler {
   void operator()(SwsContext* scaler) const { sws_freeContext(scaler); }
@@ -75,7 +71,8 @@ using scaler_handle = std::unique_ptr<SwsContext, free_scaler>;
 /// One pass over a file that fills a clip.
 class clip_decoder {
  public:
-  clip_decoder(const std::filesystem::path& path, const decode_options& options) : where_(path.string()), options_(options) {
+  clip_decoder(const std::filesystem::path& path, const decode_options& options)
+      : where_(path.string()), options_(options) {
     if (options.rows < 0 || options.columns < 0 || options.rows > 16384 || options.columns > 16384 ||
         !(options.frames_per_second >= 0) || options.frames_per_second > 1000 || options.sample_rate < 1000 ||
         options.sample_rate > 384000)
@@ -139,7 +136,10 @@ class clip_decoder {
       const int code = avcodec_receive_frame(&codec, frame_.get());
       if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return;
       check(code, "damaged");
-      if (&codec == video_.get()) take_picture(); else take_sound();
+      if (&codec == video_.get())
+        take_picture();
+      else
+        take_sound();
       av_frame_unref(frame_.get());
     }
   }
@@ -151,7 +151,8 @@ class clip_decoder {
 
   double next_frame_time() const { return clip_.frames == 0 ? 0 : double(clip_.frames) / clip_.frames_per_second; }
 
-  /// Decides the extents at the first picture, then emits the picture before this one for every output moment it covers.
+  /// Decides the extents at the first picture, then emits the picture before this one for every output moment it
+  /// covers.
   void take_picture() {
     if (clip_.rows == 0) {
       const AVRational rate = av_guess_frame_rate(format_.get(), format_->streams[video_stream_], nullptr);
@@ -175,7 +176,8 @@ class clip_decoder {
     const double half = 0.5 / clip_.frames_per_second;
     while (next_frame_time() + half <= time && next_frame_time() < options_.longest) {
       if (clip_.pixels.size() + picture_.size() > options_.memory)
-        throw multifuse::file_error(where_, "too large to decode", std::to_string(options_.memory) + " bytes of frames", "more");
+        throw multifuse::file_error(where_, "too large to decode", std::to_string(options_.memory) + " bytes of frames",
+                                    "more");
       clip_.pixels.insert(clip_.pixels.end(), picture_.begin(), picture_.end());
       ++clip_.frames;
     }
@@ -184,8 +186,9 @@ class clip_decoder {
   void scale() {
     const AVPixelFormat format = options_.color ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_GRAY8;
     const auto source = static_cast<AVPixelFormat>(frame_->format);
-    SwsContext* scaler = sws_getCachedContext(scaler_.release(), frame_->width, frame_->height, source, int(clip_.columns),
-                                              int(clip_.rows), format, SWS_AREA | SWS_ACCURATE_RND, nullptr, nullptr, nullptr);
+    SwsContext* scaler =
+        sws_getCachedContext(scaler_.release(), frame_->width, frame_->height, source, int(clip_.columns),
+                             int(clip_.rows), format, SWS_AREA | SWS_ACCURATE_RND, nullptr, nullptr, nullptr);
     if (scaler == nullptr) throw multifuse::file_error(where_, "pixels of a format that cannot be converted", "", "");
     scaler_.reset(scaler);
     // rows are padded for the scaler's vector instructions and copied without the padding
@@ -193,7 +196,8 @@ class clip_decoder {
     padded_.resize(std::size_t(line) * std::size_t(clip_.rows) + 64);
     std::uint8_t* planes[4] = {padded_.data()};
     const int lines[4] = {line};
-    check(sws_scale(scaler, frame_->data, frame_->linesize, 0, frame_->height, planes, lines), "picture cannot be scaled");
+    check(sws_scale(scaler, frame_->data, frame_->linesize, 0, frame_->height, planes, lines),
+          "picture cannot be scaled");
     const auto row_bytes = clip_.columns * clip_.channels;
     picture_.resize(std::size_t(clip_.rows * row_bytes));
     for (isize r = 0; r < clip_.rows; ++r)
@@ -298,8 +302,8 @@ inline std::vector<float> resample(std::span<const float> samples, int from, int
       if (flush && !last) continue;
       auto* out = reinterpret_cast<std::uint8_t*>(result.data() + filled);
       const auto* in = reinterpret_cast<const std::uint8_t*>(input.data());
-      code = swr_convert(context, &out, int(std::min<std::size_t>(result.size() - filled, 1 << 30)), flush ? nullptr : &in,
-                         flush ? 0 : int(input.size()));
+      code = swr_convert(context, &out, int(std::min<std::size_t>(result.size() - filled, 1 << 30)),
+                         flush ? nullptr : &in, flush ? 0 : int(input.size()));
       if (code < 0) break;
       filled += std::size_t(code);
     }

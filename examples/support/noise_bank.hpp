@@ -32,10 +32,13 @@ class noise_bank {
   isize size() const { return std::ssize(samples_) / length; }
 
   /// [8000], in the units of 16-bit samples.
-  std::span<const float> piece(isize i) const { return std::span(samples_).subspan(std::size_t(i * length), std::size_t(length)); }
+  std::span<const float> piece(isize i) const {
+    return std::span(samples_).subspan(std::size_t(i * length), std::size_t(length));
+  }
 
   /// Adds a piece, begun at a random sample and continued around its end, to the speech. It is scaled so that power of
-  /// speech over power of noise, each over the whole span, is `snr_db` decibels. Piece and beginning depend on the key alone.
+  /// speech over power of noise, each over the whole span, is `snr_db` decibels. Piece and beginning depend on the key
+  /// alone.
   /// @throws argument_error  for silent speech or a ratio that is not finite
   void mix(std::span<float> speech, double snr_db, multifuse::random_key key) const {
     const double level = detail::root_mean_square(speech);

@@ -19,8 +19,8 @@ struct series {
 
 /// Lines over two axes, with bands and a legend. Pointing at a line dims the others.
 struct line_plot {
-  std::string title;
-  axis_options x, y;
+  std::string title = {};
+  axis_options x = {}, y = {};
   std::vector<series> lines = {};
   double width = 640, height = 400;
 
@@ -38,8 +38,8 @@ struct scatter_point {
 
 /// Labeled points, such as accuracy over cost.
 struct scatter_plot {
-  std::string title;
-  axis_options x, y;
+  std::string title = {};
+  axis_options x = {}, y = {};
   std::vector<scatter_point> points = {};
   bool frontier = false;  ///< joins the points that no other point beats in both less x and more y
   double width = 640, height = 420;
@@ -57,8 +57,8 @@ struct bar_series {
 
 /// Horizontal bars from zero: a row for each category, in it a bar for each series.
 struct bar_plot {
-  std::string title;
-  axis_options value;
+  std::string title = {};
+  axis_options value = {};
   std::vector<std::string> categories = {};
   std::vector<bar_series> groups = {};
   double width = 640;
@@ -97,7 +97,7 @@ class label_placer {
       double dx, dy;
       const char* anchor;
     };
-    static constexpr place places[] = {{10, 4, "start"}, {-10, 4, "end"},   {0, -10, "middle"}, {0, 20, "middle"},
+    static constexpr place places[] = {{10, 4, "start"}, {-10, 4, "end"},  {0, -10, "middle"}, {0, 20, "middle"},
                                        {8, -8, "start"}, {8, 16, "start"}, {-8, -8, "end"},    {-8, 16, "end"}};
     const place* chosen = places;
     double best = -1;
@@ -161,8 +161,8 @@ inline std::string line_plot::svg() const {
     std::string upper, lower, path, markers;
     bool pen_down = false;
     for (std::size_t i = 0; i < line.x.size(); ++i) {
-      const bool visible = std::isfinite(line.x[i]) && std::isfinite(line.y[i]) && area.x.shows(line.x[i]) &&
-                           area.y.shows(line.y[i]);
+      const bool visible =
+          std::isfinite(line.x[i]) && std::isfinite(line.y[i]) && area.x.shows(line.x[i]) && area.y.shows(line.y[i]);
       if (visible) {
         const std::string at = pixel(area.x(line.x[i])) + " " + pixel(area.y(line.y[i]));
         path += (pen_down ? "L" : "M") + at;
@@ -197,7 +197,8 @@ inline std::string scatter_plot::svg() const {
   double top = title.empty() ? 24 : 48;
   if (entries.size() > 1) out += legend(entries, width, top);
   const double left = 64, right = width - 24, bottom = height - 52;
-  const plot_area area{left, top, right, bottom, {x, x_range, left + 12, right - 12}, {y, y_range, bottom - 6, top + 6}};
+  const plot_area area{
+      left, top, right, bottom, {x, x_range, left + 12, right - 12}, {y, y_range, bottom - 6, top + 6}};
   out += area.axes(x.label, y.label);
 
   const auto drawn = [&](const scatter_point& p) {
@@ -232,7 +233,8 @@ inline std::string scatter_plot::svg() const {
 }
 
 inline std::string bar_plot::svg() const {
-  if (value.logarithmic) throw multifuse::argument_error("bar_plot", "bars start at zero", "a linear axis", "logarithmic");
+  if (value.logarithmic)
+    throw multifuse::argument_error("bar_plot", "bars start at zero", "a linear axis", "logarithmic");
   value_range range{0, 0};
   double label_width = 0;
   std::vector<legend_entry> entries;

@@ -61,8 +61,8 @@ inline std::vector<std::filesystem::path> files_of(const std::filesystem::path& 
 
 }  // namespace detail
 
-/// Handwritten digits of the UCI set as scikit-learn carries them (8 x 8 pixels from 0 to 16, then the digit, a line each),
-/// enlarged to 20 x 20 in the middle of 28 x 28. The first four fifths are "train".
+/// Handwritten digits of the UCI set as scikit-learn carries them (8 x 8 pixels from 0 to 16, then the digit, a line
+/// each), enlarged to 20 x 20 in the middle of 28 x 28. The first four fifths are "train".
 /// @throws file_error  when a line is malformed
 inline void read_uci_digits(const std::filesystem::path& path, digit_material& train, digit_material& val) {
   const auto lines = detail::load_lines(path);
@@ -76,8 +76,8 @@ inline void read_uci_digits(const std::filesystem::path& path, digit_material& t
       ++count;
     }
     if (count != 65 || values[64] > 9)
-      throw multifuse::file_error(path.string(), "malformed line " + std::to_string(l + 1), "64 pixels 0 ... 16 and a digit",
-                                  std::to_string(count) + " usable values");
+      throw multifuse::file_error(path.string(), "malformed line " + std::to_string(l + 1),
+                                  "64 pixels 0 ... 16 and a digit", std::to_string(count) + " usable values");
     digit_material::labeled_picture picture{int(values[64]), {}};
     for (int r = 0; r < 20; ++r)
       for (int c = 0; c < 20; ++c) {
@@ -85,20 +85,22 @@ inline void read_uci_digits(const std::filesystem::path& path, digit_material& t
         const int y0 = std::min(6, int(y)), x0 = std::min(6, int(x));
         const auto at = [&](int dy, int dx) { return values[std::size_t(8 * (y0 + dy) + x0 + dx)]; };
         const double fy = y - y0, fx = x - x0;
-        const double value = (1 - fy) * ((1 - fx) * at(0, 0) + fx * at(0, 1)) + fy * ((1 - fx) * at(1, 0) + fx * at(1, 1));
+        const double value =
+            (1 - fy) * ((1 - fx) * at(0, 0) + fx * at(0, 1)) + fy * ((1 - fx) * at(1, 0) + fx * at(1, 1));
         picture.pixels[std::size_t(28 * (r + 4) + c + 4)] = std::uint8_t(std::lround(value / 16 * 255));
       }
     (5 * l < 4 * lines.size() ? train : val).pictures.push_back(picture);
   }
 }
 
-/// Handwritten digits of MNIST in its own format: `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, of which the first
-/// 55 000 are "train" and the rest "val".
+/// Handwritten digits of MNIST in its own format: `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, of which the
+/// first 55 000 are "train" and the rest "val".
 /// @throws file_error  when a file is missing, malformed or truncated
 inline void read_mnist(const std::filesystem::path& folder, digit_material& train, digit_material& val) {
   const multifuse::mapped_file images(folder / "train-images-idx3-ubyte"), labels(folder / "train-labels-idx1-ubyte");
   const auto refuse = [](const multifuse::mapped_file& file, const char* expected) {
-    throw multifuse::file_error(file.path().string(), "not of this set", expected, std::to_string(file.bytes().size()) + " bytes");
+    throw multifuse::file_error(file.path().string(), "not of this set", expected,
+                                std::to_string(file.bytes().size()) + " bytes");
   };
   constexpr std::size_t count = 60000;
   if (images.bytes().size() != 16 + 784 * count || images.bytes()[3] != std::byte{3}) refuse(images, "60000 pictures");
@@ -111,7 +113,8 @@ inline void read_mnist(const std::filesystem::path& folder, digit_material& trai
   }
 }
 
-/// Spoken digits: files `<digit>_<speaker>_<index>.wav` below a folder, silence at both ends cut, then one second at most.
+/// Spoken digits: files `<digit>_<speaker>_<index>.wav` below a folder, silence at both ends cut, then one second at
+/// most.
 /// @param is_val  which recordings are for "val": called with speaker and index; none is used when it says std::nullopt
 /// @throws file_error  when a file is damaged
 template <class IsVal>
@@ -137,8 +140,8 @@ void read_spoken_digits(const std::filesystem::path& folder, IsVal is_val, digit
   }
 }
 
-/// Environmental sounds of ESC-10 (Piczak, ACM MM 2015): the loudest second of each file below a folder; folds (the first
-/// character of the name) 1 to 3 are "train", 4 is "val".
+/// Environmental sounds of ESC-10 (Piczak, ACM MM 2015): the loudest second of each file below a folder; folds (the
+/// first character of the name) 1 to 3 are "train", 4 is "val".
 /// @throws file_error  when a file is damaged
 inline void read_noise(const std::filesystem::path& folder, digit_material& train, digit_material& val) {
   for (const auto& path : detail::files_of(folder, ".ogg")) {
@@ -157,11 +160,12 @@ inline void read_noise(const std::filesystem::path& folder, digit_material& trai
   }
 }
 
-/// Noise made here, for machines without recordings of it: white, pink, humming, pulsed, and several voices of the split
-/// speaking at once, in turn.
+/// Noise made here, for machines without recordings of it: white, pink, humming, pulsed, and several voices of the
+/// split speaking at once, in turn.
 /// @throws argument_error  when there is no speech to make babble from
 inline void make_noise(digit_material& material, isize count, multifuse::random_key key) {
-  if (material.speech.empty()) throw multifuse::argument_error("make_noise", "no speech for babble", "recordings", "none");
+  if (material.speech.empty())
+    throw multifuse::argument_error("make_noise", "no speech for babble", "recordings", "none");
   for (isize i = 0; i < count; ++i) {
     const multifuse::random_key draw = key.split(std::uint64_t(i));
     std::vector<float> y(8000, 0.0f);
@@ -173,11 +177,14 @@ inline void make_noise(digit_material& material, isize count, multifuse::random_
       const double turn = 6.283185307179586 * time;
       if (i % 5 == 0) y[t] = float(white);
       if (i % 5 == 1) y[t] = float(slow);
-      if (i % 5 == 2) y[t] = float(std::sin(pitch * turn) + 0.6 * std::sin(2 * pitch * turn) + 0.4 * std::sin(5 * pitch * turn) + 0.2 * white);
+      if (i % 5 == 2)
+        y[t] = float(std::sin(pitch * turn) + 0.6 * std::sin(2 * pitch * turn) + 0.4 * std::sin(5 * pitch * turn) +
+                     0.2 * white);
       if (i % 5 == 3) y[t] = float(white * std::pow(0.5 + 0.5 * std::cos(rate * turn), 4));
     }
     for (isize voice = 0; i % 5 == 4 && voice < 12; ++voice) {
-      const auto& speech = material.speech[std::size_t(multifuse::uniform_integer(draw.split(1), voice, std::ssize(material.speech)))];
+      const auto& speech =
+          material.speech[std::size_t(multifuse::uniform_integer(draw.split(1), voice, std::ssize(material.speech)))];
       const auto begin = multifuse::uniform_integer(draw.split(2), voice, 8000);
       for (std::size_t t = 0; t < speech.samples.size(); ++t) y[(std::size_t(begin) + t) % 8000] += speech.samples[t];
     }
@@ -187,35 +194,43 @@ inline void make_noise(digit_material& material, isize count, multifuse::random_
   }
 }
 
-/// Writes the split `name` of a folder that av_digits reads: `count` pairs of one digit each, pictures and recordings in
-/// turn in an order drawn from the key, noise, its shift, the start of the speech and the ratio (-6, 0, 6 dB) at random.
+/// Writes the split `name` of a folder that av_digits reads: `count` pairs of one digit each, pictures and recordings
+/// in turn in an order drawn from the key, noise, its shift, the start of the speech and the ratio (-6, 0, 6 dB) at
+/// random.
 /// @throws argument_error  when some digit has no picture or no recording, or there is no noise
-inline void write_digit_split(const std::filesystem::path& folder, const std::string& name, const digit_material& material,
-                              isize count, multifuse::random_key key) {
+inline void write_digit_split(const std::filesystem::path& folder, const std::string& name,
+                              const digit_material& material, isize count, multifuse::random_key key) {
   std::array<std::vector<isize>, 10> pictures, speech;
   const auto shuffled = [&](const auto& items, auto& by_digit, std::uint64_t salt) {
     for (isize i = 0; i < std::ssize(items); ++i) by_digit[std::size_t(items[std::size_t(i)].label)].push_back(i);
     for (std::size_t digit = 0; digit < 10; ++digit) {
       auto& list = by_digit[digit];
-      if (list.empty()) throw multifuse::argument_error("write_digit_split", "material lacks a digit", "all ten", std::to_string(digit));
+      if (list.empty())
+        throw multifuse::argument_error("write_digit_split", "material lacks a digit", "all ten",
+                                        std::to_string(digit));
       const auto draw = key.split(salt + digit);
-      for (isize i = std::ssize(list) - 1; i > 0; --i) std::swap(list[std::size_t(i)], list[std::size_t(multifuse::uniform_integer(draw, i, i + 1))]);
+      for (isize i = std::ssize(list) - 1; i > 0; --i)
+        std::swap(list[std::size_t(i)], list[std::size_t(multifuse::uniform_integer(draw, i, i + 1))]);
     }
   };
   shuffled(material.pictures, pictures, 100);
   shuffled(material.speech, speech, 200);
-  if (material.noise.empty()) throw multifuse::argument_error("write_digit_split", "material lacks noise", "one second", "none");
+  if (material.noise.empty())
+    throw multifuse::argument_error("write_digit_split", "material lacks noise", "one second", "none");
 
   std::vector<std::uint8_t> images;
   std::vector<std::int32_t> pairs;
   for (isize i = 0; i < count; ++i) {
     const auto draw = key.split(std::uint64_t(1000 + i));
     const auto digit = std::size_t(i % 10), turn = std::size_t(i / 10);
-    const isize picture = pictures[digit][turn % pictures[digit].size()], sound = speech[digit][turn % speech[digit].size()];
+    const isize picture = pictures[digit][turn % pictures[digit].size()],
+                sound = speech[digit][turn % speech[digit].size()];
     const auto& pixels = material.pictures[std::size_t(picture)].pixels;
     images.insert(images.end(), pixels.begin(), pixels.end());
     const auto& recording = material.speech[std::size_t(sound)];
-    const auto number = [&](isize which, isize bound) { return std::int32_t(multifuse::uniform_integer(draw, which, bound)); };
+    const auto number = [&](isize which, isize bound) {
+      return std::int32_t(multifuse::uniform_integer(draw, which, bound));
+    };
     pairs.insert(pairs.end(), {std::int32_t(digit), std::int32_t(i), std::int32_t(sound), recording.speaker,
                                number(0, 8001 - std::ssize(recording.samples)), number(1, std::ssize(material.noise)),
                                number(2, 8000), 6 * number(3, 3) - 6});

@@ -22,9 +22,10 @@ namespace detail {
 
 /// Words of the GRID sentences, in the order of av_grid's labels.
 inline constexpr std::array<const char*, 51> grid_vocabulary{
-    "bin", "lay", "place", "set", "blue", "green", "red", "white", "at", "by", "in", "with", "a", "b", "c", "d", "e",
-    "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", "u", "v", "x", "y", "z", "zero", "one",
-    "two", "three", "four", "five", "six", "seven", "eight", "nine", "again", "now", "please", "soon"};
+    "bin", "lay",   "place", "set",  "blue", "green", "red",   "white", "at",    "by",  "in",     "with", "a",
+    "b",   "c",     "d",     "e",    "f",    "g",     "h",     "i",     "j",     "k",   "l",      "m",    "n",
+    "o",   "p",     "q",     "r",    "s",    "t",     "u",     "v",     "x",     "y",   "z",      "zero", "one",
+    "two", "three", "four",  "five", "six",  "seven", "eight", "nine",  "again", "now", "please", "soon"};
 
 /// Sample that byte `code` of G.711 mu-law stands for.
 inline std::int16_t ulaw_decode(std::uint8_t code) {
@@ -37,12 +38,13 @@ inline std::int16_t ulaw_decode(std::uint8_t code) {
 inline std::uint8_t ulaw_encode(int sample) {
   int best = 0;
   for (int code = 1; code < 256; ++code)
-    if (std::abs(ulaw_decode(std::uint8_t(code)) - sample) < std::abs(ulaw_decode(std::uint8_t(best)) - sample)) best = code;
+    if (std::abs(ulaw_decode(std::uint8_t(code)) - sample) < std::abs(ulaw_decode(std::uint8_t(best)) - sample))
+      best = code;
   return std::uint8_t(best);
 }
 
-/// One sentence as it comes: a gray clip of 360 x 288 at 25 frames a second, and its six words in units of 40 microseconds
-/// (1000 a frame).
+/// One sentence as it comes: a gray clip of 360 x 288 at 25 frames a second, and its six words in units of 40
+/// microseconds (1000 a frame).
 struct grid_sentence {
   std::string name;
   std::array<std::int32_t, 6> ids;
@@ -51,8 +53,8 @@ struct grid_sentence {
 
   /// @throws file_error  when clip or transcript is damaged or not of this kind
   grid_sentence(const std::filesystem::path& video, const std::filesystem::path& transcript)
-      : name(video.stem().string()), recording(decode_clip(video, {.rows = 288, .columns = 360, .frames_per_second = 25,
-                                                                   .sample_rate = 8000})) {
+      : name(video.stem().string()),
+        recording(decode_clip(video, {.rows = 288, .columns = 360, .frames_per_second = 25, .sample_rate = 8000})) {
     std::ifstream file(transcript);
     std::string text;
     std::size_t count = 0;
@@ -60,13 +62,18 @@ struct grid_sentence {
       if (text == "sil" || text == "sp") continue;
       const auto known = std::find(grid_vocabulary.begin(), grid_vocabulary.end(), text);
       if (count == 6 || known == grid_vocabulary.end() || !(from >= 0 && from < to && to <= 76000))
-        throw multifuse::file_error(transcript.string(), "not a transcript of this corpus", "six words with their times", text);
+        throw multifuse::file_error(transcript.string(), "not a transcript of this corpus",
+                                    "six words with their times", text);
       ids[count] = std::int32_t(known - grid_vocabulary.begin());
       begin[count] = from / 1000;
       end[count++] = to / 1000;
     }
     if (count != 6)
-      throw multifuse::file_error(transcript.string(), "not a transcript of this corpus", "six words", std::to_string(count));
+      throw multifuse::file_error(transcript.string(), "not a transcript of this corpus", "six words",
+                                  std::to_string(count));
+    if (last_frame() - first_frame() < 12)
+      throw multifuse::file_error(video.string(), "too short for its transcript", "12 frames of speech",
+                                  std::to_string(recording.frames) + " frames in all");
   }
 
   isize first_frame() const { return std::max<isize>(0, isize(std::floor(begin[0] - 2))); }
@@ -84,8 +91,8 @@ struct grid_sentence {
   }
 };
 
-/// Where the mouth of the one speaker is: the nose and what surrounds it, in a sentence whose mouth is known, are sought in the
-/// others by normalized correlation, and the mouth moves with them.
+/// Where the mouth of the one speaker is: the nose and what surrounds it, in a sentence whose mouth is known, are
+/// sought in the others by normalized correlation, and the mouth moves with them.
 class mouth_finder {
  public:
   /// Top left corner of the mouth box (64 x 48 pixels) in the reference, at half resolution.
@@ -181,12 +188,13 @@ struct grid_split {
 
 }  // namespace detail
 
-/// Makes a folder that av_grid reads from the clips (`*.mpg`) and transcripts (`*.align`) of speaker 1 of the GRID corpus.
-/// Of each letter every eighth sentence, in the order of the names, goes to the split "val". Sentences whose clip is damaged
-/// or in which the face is not found are left out and named in `log`.
+/// Makes a folder that av_grid reads from the clips (`*.mpg`) and transcripts (`*.align`) of speaker 1 of the GRID
+/// corpus. Of each letter every eighth sentence, in the order of the names, goes to the split "val". Sentences whose
+/// clip is damaged or in which the face is not found are left out and named in `log`.
 /// @return  sentences written
 /// @throws file_error  when the reference sentence is missing, fewer than 50 sentences are usable, or writing fails
-inline isize prepare_av_grid(const std::filesystem::path& originals, const std::filesystem::path& folder, std::ostream& log) {
+inline isize prepare_av_grid(const std::filesystem::path& originals, const std::filesystem::path& folder,
+                             std::ostream& log) {
   std::map<std::string, std::filesystem::path> clips, transcripts;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(originals)) {
     if (entry.path().extension() == ".mpg") clips[entry.path().stem().string()] = entry.path();
@@ -194,7 +202,8 @@ inline isize prepare_av_grid(const std::filesystem::path& originals, const std::
   }
   const std::string reference = detail::mouth_finder::reference_name;
   if (!clips.contains(reference) || !transcripts.contains(reference))
-    throw multifuse::file_error(originals.string(), "the reference sentence is missing", reference + ".mpg and .align", "");
+    throw multifuse::file_error(originals.string(), "the reference sentence is missing", reference + ".mpg and .align",
+                                "");
   const detail::mouth_finder finder({clips[reference], transcripts[reference]});
   detail::grid_split train, val;
   std::array<int, 51> seen{};
@@ -204,7 +213,8 @@ inline isize prepare_av_grid(const std::filesystem::path& originals, const std::
       const detail::grid_sentence sentence(path, transcripts[name]);
       const auto mouth = finder.find(sentence);
       if (mouth.correlation < 0.5)
-        throw multifuse::file_error(path.string(), "the face is not found", "correlation 0.5", number_text(mouth.correlation));
+        throw multifuse::file_error(path.string(), "the face is not found", "correlation 0.5",
+                                    number_text(mouth.correlation));
       (seen[std::size_t(sentence.ids[3])]++ % 8 == 4 ? val : train).append(sentence, mouth);
       ++written;
     } catch (const multifuse::file_error& problem) {

@@ -14,13 +14,13 @@ namespace examples {
 
 /// Rows of text under a heading. Columns whose cells begin with a digit or a sign are set to the right.
 struct text_table {
-  std::vector<std::string> columns;
+  std::vector<std::string> columns = {};
   std::vector<std::vector<std::string>> rows = {};
   std::vector<std::size_t> emphasized = {};  ///< rows to set in bold
 };
 
-/// One self-contained HTML page: no script, no font and no picture from elsewhere; light or dark as the reader's system is.
-/// Text is escaped; drawings (of plot.hpp and heat_map.hpp) are taken as they are.
+/// One self-contained HTML page: no script, no font and no picture from elsewhere; light or dark as the reader's system
+/// is. Text is escaped; drawings (of plot.hpp and heat_map.hpp) are taken as they are.
 class report {
  public:
   explicit report(std::string title, std::string subtitle = {})
@@ -58,8 +58,9 @@ class report {
           throw multifuse::argument_error("report::table", "wrong number of cells in a row",
                                           std::to_string(table.columns.size()), std::to_string(row.size()));
         const std::string_view cell = row[c];
-        numeric = numeric && (cell.empty() || std::string_view("0123456789+-.").find(cell[0]) != std::string_view::npos ||
-                              cell.substr(0, 3) == "\u2212" || cell.substr(0, 3) == "\u2013");
+        numeric =
+            numeric && (cell.empty() || std::string_view("0123456789+-.").find(cell[0]) != std::string_view::npos ||
+                        cell.substr(0, 3) == "\u2212" || cell.substr(0, 3) == "\u2013");
       }
       if (numeric) alignment[c] = " class=\"number\"";
     }
@@ -83,8 +84,8 @@ class report {
   report& figure(std::string_view drawing, std::string_view caption, bool wide = false) {
     if (!figures_open_) add("<div class=\"figures\">\n");
     figures_open_ = true;
-    return add("<figure class=\"card" + std::string(wide ? " wide" : "") + "\">" + std::string(drawing) + "<figcaption>" +
-               escape_markup(caption) + "</figcaption></figure>\n");
+    return add("<figure class=\"card" + std::string(wide ? " wide" : "") + "\">" + std::string(drawing) +
+               "<figcaption>" + escape_markup(caption) + "</figcaption></figure>\n");
   }
 
   /// The whole page.
@@ -92,8 +93,8 @@ class report {
     return "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
            "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
            "<meta name=\"color-scheme\" content=\"light dark\">\n<title>" +
-           escape_markup(title_) + "</title>\n<style>\n" + svg_style() + std::string(page_style) + "</style>\n</head>\n<body>\n" +
-           "<header><h1>" + escape_markup(title_) + "</h1>" +
+           escape_markup(title_) + "</title>\n<style>\n" + svg_style() + std::string(page_style) +
+           "</style>\n</head>\n<body>\n" + "<header><h1>" + escape_markup(title_) + "</h1>" +
            (subtitle_.empty() ? "" : "<p class=\"subtitle\">" + escape_markup(subtitle_) + "</p>") +
            (sections_ > 1 ? "<nav>" + contents_ + "</nav>" : "") + "</header>\n<main>\n" + body_ +
            (figures_open_ ? "</div>\n" : "") + "</main>\n</body>\n</html>\n";
@@ -109,17 +110,21 @@ class report {
 
  private:
   static constexpr std::string_view page_style = R"(*{box-sizing:border-box}
-body{margin:0;background:var(--page);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
+body{margin:0;background:var(--page);color:var(--ink);
+font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
 header,main{max-width:1160px;margin:0 auto;padding:0 24px}header{padding-top:44px}main{padding-bottom:64px}
-h1{font-size:30px;line-height:1.2;letter-spacing:-.02em;margin:0 0 8px}h2{font-size:20px;letter-spacing:-.01em;margin:40px 0 10px}
+h1{font-size:30px;line-height:1.2;letter-spacing:-.02em;margin:0 0 8px}
+h2{font-size:20px;letter-spacing:-.01em;margin:40px 0 10px}
 p{max-width:76ch;margin:0 0 14px}.subtitle{color:var(--muted);font-size:17px}
-nav{display:flex;flex-wrap:wrap;gap:6px 18px;font-size:14px;border-top:1px solid var(--faint);padding-top:12px;margin-bottom:20px}
+nav{display:flex;flex-wrap:wrap;gap:6px 18px;font-size:14px;
+border-top:1px solid var(--faint);padding-top:12px;margin-bottom:20px}
 nav a{color:var(--accent);text-decoration:none}nav a:hover{text-decoration:underline}
 .card{background:var(--surface);border:1px solid var(--faint);border-radius:12px;padding:14px 16px;margin:0 0 18px}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--muted);padding:0 8px 8px}
-th{font-weight:600;color:var(--muted);text-align:left;border-bottom:1px solid var(--rule);padding:6px 10px;vertical-align:bottom}
+th{font-weight:600;color:var(--muted);text-align:left;
+border-bottom:1px solid var(--rule);padding:6px 10px;vertical-align:bottom}
 td{padding:7px 10px;border-bottom:1px solid var(--faint);white-space:nowrap}tbody tr:last-child td{border-bottom:0}
 tbody tr:hover{background:var(--page)}.number{text-align:right}.best td{font-weight:650}
 .best td:first-child{box-shadow:inset 3px 0 0 var(--accent)}

@@ -19,11 +19,16 @@ inline constexpr double none = std::numeric_limits<double>::quiet_NaN();
 inline std::string escape_markup(std::string_view text) {
   std::string safe;
   for (const char c : text) {
-    if (c == '&') safe += "&amp;";
-    else if (c == '<') safe += "&lt;";
-    else if (c == '>') safe += "&gt;";
-    else if (c == '"') safe += "&quot;";
-    else safe += c;
+    if (c == '&')
+      safe += "&amp;";
+    else if (c == '<')
+      safe += "&lt;";
+    else if (c == '>')
+      safe += "&gt;";
+    else if (c == '"')
+      safe += "&quot;";
+    else
+      safe += c;
   }
   return safe;
 }
@@ -81,11 +86,16 @@ inline std::string marker_element(double x, double y, std::size_t shape, double 
   switch (shape % 6) {
     case 0:
       return "<circle class=\"marker\" cx=\"" + pixel(x) + "\" cy=\"" + pixel(y) + "\" r=\"" + pixel(radius) + "\"/>\n";
-    case 1: return polygon({-0.9, -0.9, 0.9, -0.9, 0.9, 0.9, -0.9, 0.9});
-    case 2: return polygon({0, -1.25, 1.25, 0, 0, 1.25, -1.25, 0});
-    case 3: return polygon({0, -1.2, 1.15, 0.85, -1.15, 0.85});
-    case 4: return polygon({0, 1.2, 1.15, -0.85, -1.15, -0.85});
-    default: return polygon({-1.2, 0, -0.6, -1.05, 0.6, -1.05, 1.2, 0, 0.6, 1.05, -0.6, 1.05});
+    case 1:
+      return polygon({-0.9, -0.9, 0.9, -0.9, 0.9, 0.9, -0.9, 0.9});
+    case 2:
+      return polygon({0, -1.25, 1.25, 0, 0, 1.25, -1.25, 0});
+    case 3:
+      return polygon({0, -1.2, 1.15, 0.85, -1.15, 0.85});
+    case 4:
+      return polygon({0, 1.2, 1.15, -0.85, -1.15, -0.85});
+    default:
+      return polygon({-1.2, 0, -0.6, -1.05, 0.6, -1.05, 1.2, 0, 0.6, 1.05, -0.6, 1.05});
   }
 }
 
@@ -122,17 +132,21 @@ inline std::string open_svg(double width, double height, std::string_view title)
   return out;
 }
 
-/// Style of the drawings: colors for both schemes (after Okabe and Ito, 2008, adjusted for contrast on white and on dark
-/// gray), with the dark one chosen by the reader's system.
+/// Style of the drawings: colors for both schemes (after Okabe and Ito, 2008, adjusted for contrast on white and on
+/// dark gray), with the dark one chosen by the reader's system.
 inline std::string svg_style() {
-  return R"(:root{--page:#f5f6f8;--surface:#fff;--ink:#1b1f27;--muted:#5c6573;--faint:#e4e7ec;--rule:#c3c9d3;--accent:#0b67a8;
+  return R"(:root{--page:#f5f6f8;--surface:#fff;--ink:#1b1f27;--muted:#5c6573;--faint:#e4e7ec;
+--rule:#c3c9d3;--accent:#0b67a8;
 --c1:#0b67a8;--c2:#c4500a;--c3:#00875f;--c4:#b0487f;--c5:#b07c00;--c6:#2f9fdc;--c7:#6a51b8;--c8:#69717d}
 @media (prefers-color-scheme:dark){:root{--page:#0f1217;--surface:#181c23;--ink:#e9ecf1;--muted:#9aa4b2;--faint:#2a303a;
---rule:#4a5362;--accent:#5cb1f0;--c1:#4ba3e8;--c2:#f08a4b;--c3:#35c795;--c4:#e38cbd;--c5:#e8b944;--c6:#8fd0f7;--c7:#a996ec;--c8:#a7afba}}
-svg.plot{display:block;width:100%;height:auto;font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif;
+--rule:#4a5362;--accent:#5cb1f0;--c1:#4ba3e8;--c2:#f08a4b;--c3:#35c795;--c4:#e38cbd;
+--c5:#e8b944;--c6:#8fd0f7;--c7:#a996ec;--c8:#a7afba}}
+svg.plot{display:block;width:100%;height:auto;
+font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif;
 font-variant-numeric:tabular-nums}
 svg.plot text{fill:var(--muted)}svg.plot text.title{fill:var(--ink);font-size:14px;font-weight:600}
-svg.plot text.name{fill:var(--ink)}svg.plot text.halo{paint-order:stroke;stroke:var(--surface);stroke-width:4px;stroke-linejoin:round}
+svg.plot text.name{fill:var(--ink)}
+svg.plot text.halo{paint-order:stroke;stroke:var(--surface);stroke-width:4px;stroke-linejoin:round}
 svg.plot .grid{stroke:var(--faint)}svg.plot .frame{stroke:var(--rule)}
 svg.plot .series{transition:opacity .15s}svg.plot:has(.series:hover) .series:not(:hover){opacity:.2}
 svg.plot .line{fill:none;stroke:currentColor;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}

@@ -63,7 +63,8 @@ inline sound read_wav(const std::filesystem::path& path, isize longest = isize{1
     std::uint64_t announced = 8;
     for (int b = 0; b < 4; ++b) announced += std::uint64_t(static_cast<unsigned char>(head[4 + b])) << (8 * b);
     if (announced > bytes)
-      throw file_error(path.string(), "truncated", std::to_string(announced) + " bytes", std::to_string(bytes) + " bytes");
+      throw file_error(path.string(), "truncated", std::to_string(announced) + " bytes",
+                       std::to_string(bytes) + " bytes");
   }
 
   sound result{double(info.samplerate), channels, std::vector<float>(std::size_t(frames * channels))};
