@@ -128,7 +128,8 @@ border-bottom:1px solid var(--rule);padding:6px 10px;vertical-align:bottom}
 td{padding:7px 10px;border-bottom:1px solid var(--faint);white-space:nowrap}tbody tr:last-child td{border-bottom:0}
 tbody tr:hover{background:var(--page)}.number{text-align:right}.best td{font-weight:650}
 .best td:first-child{box-shadow:inset 3px 0 0 var(--accent)}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,480px),1fr));gap:18px;margin-bottom:18px}
+.figures{display:grid;grid-auto-flow:dense;
+grid-template-columns:repeat(auto-fit,minmax(min(100%,480px),1fr));gap:18px;margin-bottom:18px}
 figure.card{margin:0}figure.wide{grid-column:1/-1}
 figcaption{color:var(--muted);font-size:13.5px;line-height:1.45;padding:8px 2px 0}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(170px,1fr));gap:14px;margin:6px 0 20px}
