@@ -7,6 +7,8 @@ namespace multifuse {
 /// What an operation may say about what its backward pass reads; the default is its inputs but not its output.
 template <class Op> inline constexpr bool reads_inputs = !requires { Op::backward_ignores_inputs; };
 template <class Op> inline constexpr bool reads_output = requires { Op::backward_reads_output; };
+/// An operation that only sees its operand with other axes: the result is the operand's memory.
+template <class Op> inline constexpr bool shares_memory = requires { Op::shares_memory; };
 
 namespace detail {
 
@@ -18,6 +20,15 @@ template <bool Keep, class D, class S> tensor<D, S> kept(const tensor<D, S>& x) 
     return tensor<D, S>({}, nullptr, x.dims());
 }
 
+/// Where the result goes: new memory, or that of the operand.
+template <class Op, class D, class S, class X, class... Rest>
+tensor<D, S> room_for(const S& result, const X& x, const Rest&...) {
+  if constexpr (shares_memory<Op>)
+    return plain_tensor(x).reshaped(result);
+  else
+    return tensor<D, S>(result);
+}
+
 template <class Op, class S, class... X>
 constexpr auto apply_meta(const Op& op, const S& result, operation_count* count, const X&... operands) {
   if (count) {
@@ -25,7 +36,7 @@ constexpr auto apply_meta(const Op& op, const S& result, operation_count* count,
     double backward = 2 * forward;
     if constexpr (requires { op.backward_flops(result, dims_of(operands)...); })
       backward = op.backward_flops(result, dims_of(operands)...);
-    *count = *count + operation_count{forward, backward, 4.0 * double(result.size())};
+    *count = *count + operation_count{forward, backward, shares_memory<Op> ? 0.0 : 4.0 * double(result.size())};
   }
   return tensor<meta, S>(result, count);
 }
@@ -34,7 +45,7 @@ template <class D, class Op, class S, class... X>
 auto apply_recorded(const Op& op, const S& result, const X&... operands) {
   tape* recorder = nullptr;
   ((recorder = recorder ? recorder : recorder_of(operands)), ...);
-  tensor<D, S> y(result);
+  tensor<D, S> y = room_for<Op, D>(result, operands...);
   const bool wanted = (wants_gradient(operands) || ...);
   const auto out = wanted ? watch(*recorder, y) : record(*recorder, y);
   constexpr bool inputs = reads_inputs<Op>, output = reads_output<Op>;
@@ -74,7 +85,7 @@ template <class Op, class... X> constexpr auto apply_evaluated(const Op& op, con
   } else if constexpr ((on_tape<X> || ...)) {
     return apply_recorded<D>(op, result, operands...);
   } else {
-    tensor<D, std::remove_const_t<decltype(result)>> y(result);
+    auto y = room_for<Op, D>(result, operands...);
     op.forward(y, plain_tensor(operands)...);
     return y;
   }
@@ -89,7 +100,8 @@ template <class Op, class... X> constexpr auto apply_evaluated(const Op& op, con
 /// - `forward(y, x...)`: fills the tensor y; may return state for the backward pass;
 /// - `backward(dy, y, [state,] x..., dx...)`: adds to each gradient sink dx that is wanted (`if (dx) ...`);
 /// - `backward_reads_output` / `backward_ignores_inputs`: members whose presence says what backward reads. What it does
-///   not read arrives without elements, and is not kept.
+///   not read arrives without elements, and is not kept;
+/// - `shares_memory`: a member whose presence says that the result is the first operand's memory with other axes.
 template <class Op, value... X> constexpr auto apply(const Op& op, const X&... operands) {
   return detail::apply_evaluated(op, detail::evaluate_operand(operands)...);
 }

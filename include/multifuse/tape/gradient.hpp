@@ -41,6 +41,16 @@ template <class D, class S> class gradient_sink {
     return slot_->data;
   }
 
+  /// A contribution in memory that nobody else uses: taken over if it is the first one, added otherwise.
+  template <class R> void give(const tensor<D, R>& contribution) const {
+    if (slot_->data) {
+      const target to = open();
+      D::sum(1, 1, shape_.size(), contribution.data(), to.beta, to.data);
+    } else {
+      *slot_ = {contribution.owner(), contribution.data(), true};
+    }
+  }
+
   /// The gradient so far, null data if there is none.
   tensor<D, S> current() const {
     return slot_ && slot_->filled ? tensor<D, S>(slot_->memory, slot_->data, shape_) : tensor<D, S>();

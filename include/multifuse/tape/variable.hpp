@@ -53,11 +53,11 @@ template <class D, class S> variable<D, S> watch(tape& recorder, const tensor<D,
 
 /// Stops the gradient here: the same value, still on its tape.
 template <class D, class S> variable<D, S> detach(const variable<D, S>& x) { return {x.recorder(), x.value(), nullptr}; }
-template <class D, class S> tensor<D, S> detach(const tensor<D, S>& x) { return x; }
+template <class D, class S> constexpr tensor<D, S> detach(const tensor<D, S>& x) { return x; }
 
 /// Leaves the tape: what is computed from the result is inference.
 template <class D, class S> tensor<D, S> no_grad(const variable<D, S>& x) { return x.value(); }
-template <class D, class S> tensor<D, S> no_grad(const tensor<D, S>& x) { return x; }
+template <class D, class S> constexpr tensor<D, S> no_grad(const tensor<D, S>& x) { return x; }
 
 /// Gives `y` the gradient `cotangent`, added to what it has, before `tape::run_backward`.
 template <class D, class S> void seed_gradient(const variable<D, S>& y, const tensor<D, S>& cotangent) {
