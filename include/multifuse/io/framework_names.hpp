@@ -1,0 +1,72 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+#include <multifuse/io/name_table.hpp>
+
+// Rows of name tables for the layers of this library, as other frameworks name and lay them out. `ours` and `official`
+// are the names of the layer below the scope; either may be empty.
+namespace multifuse {
+
+/// PyTorch and timm: weights are [out, in] as ours.
+namespace pytorch {
+
+/// linear: weight, bias.
+inline void linear(const name_table::scope& table, const std::string& ours, const std::string& official,
+                   bool bias = true) {
+  table.map(ours + ".weight", official + ".weight");
+  if (bias) table.map(ours + ".bias", official + ".bias");
+}
+
+/// layer_norm: our scale is the weight.
+inline void norm(const name_table::scope& table, const std::string& ours, const std::string& official) {
+  table.map(ours + ".scale", official + ".weight");
+  table.map(ours + ".bias", official + ".bias");
+}
+
+/// multi_head_attention from the packed rows q | k | v of timm, `qkv`, and the output projection `proj`.
+inline void attention(const name_table::scope& table, const std::string& ours, const std::string& official, isize width,
+                      bool projection_bias = true) {
+  isize first = 0;
+  for (const char* const which : {".query", ".key", ".value"}) {
+    table.map(ours + which + ".weight", official + ".qkv.weight", official::rows(first, 3 * width));
+    if (projection_bias) table.map(ours + which + ".bias", official + ".qkv.bias", official::rows(first, 3 * width));
+    first += width;
+  }
+  linear(table, ours + ".output", official + ".proj");
+}
+
+}  // namespace pytorch
+
+/// Flax: kernels are (in, out), attention keeps the heads as an axis.
+namespace flax {
+
+/// linear: kernel (in, out), bias.
+inline void dense(const name_table::scope& table, const std::string& ours, const std::string& official) {
+  table.map(ours + ".weight", official + "/kernel", official::transposed());
+  table.map(ours + ".bias", official + "/bias");
+}
+
+/// layer_norm: scale, bias.
+inline void norm(const name_table::scope& table, const std::string& ours, const std::string& official) {
+  table.map(ours + ".scale", official + "/scale");
+  table.map(ours + ".bias", official + "/bias");
+}
+
+/// multi_head_attention as MultiHeadDotProductAttention: query, key, value (width, heads, width / heads), out
+/// (heads, width / heads, width).
+inline void attention(const name_table::scope& table, const std::string& ours, const std::string& official, isize width,
+                      isize heads) {
+  const isize each = width / heads;
+  for (const std::string which : {"query", "key", "value"}) {
+    table.map(ours + "." + which + ".weight", official + "/" + which + "/kernel",
+              official::permuted({width, heads, each}, {1, 2, 0}));
+    table.map(ours + "." + which + ".bias", official + "/" + which + "/bias", official::shaped({heads, each}));
+  }
+  table.map(ours + ".output.weight", official + "/out/kernel", official::permuted({heads, each, width}, {2, 0, 1}));
+  table.map(ours + ".output.bias", official + "/out/bias");
+}
+
+}  // namespace flax
+
+}  // namespace multifuse
