@@ -9,6 +9,22 @@ concept has_axis = S::template has<Tag>;
 
 namespace detail {
 
+/// True if no tag occurs twice: then each is at its own place.
+template <class... Tags> constexpr bool all_different() {
+  return ((isize(shape<axis<Tags>...>::template position<Tags>()) + ... + 0) ==
+          isize(sizeof...(Tags) * (sizeof...(Tags) - (sizeof...(Tags) > 0)) / 2));
+}
+template <class S> inline constexpr bool different_axes = false;
+template <class... A> inline constexpr bool different_axes<shape<A...>> = all_different<typename A::tag...>();
+
+}  // namespace detail
+
+/// The message of a result in which two axes would have one name.
+template <class S>
+concept axes_with_different_names = detail::different_axes<S>;
+
+namespace detail {
+
 template <class T> struct copy_rows_kernel {
   const T* from;
   isize from_stride;

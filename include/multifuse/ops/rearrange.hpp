@@ -14,13 +14,6 @@ template <class S, class First, class... Rest> constexpr bool follow_each_other(
   return next < S::rank && ((S::template position<Rest>() == ++next && next < S::rank) && ...);
 }
 
-template <class... Tags> constexpr bool all_different() {
-  return ((isize(shape<axis<Tags>...>::template position<Tags>()) + ... + 0) ==
-          isize(sizeof...(Tags) * (sizeof...(Tags) - (sizeof...(Tags) > 0)) / 2));
-}
-template <class S> inline constexpr bool different_axes = false;
-template <class... A> inline constexpr bool different_axes<shape<A...>> = all_different<typename A::tag...>();
-
 template <class S, class... Tags> constexpr bool is_permutation() {
   return sizeof...(Tags) == S::rank && S::rank > 0 && all_different<Tags...>() && (S::template has<Tags> && ...);
 }
@@ -49,10 +42,6 @@ template <class R, value X> constexpr auto seen_as(const R& result, const X& x) 
 /// The message of axes that cannot be merged: one is missing, or they do not follow each other in the value.
 template <class S, class... Tags>
 concept neighboring_axes = detail::follow_each_other<S, Tags...>();
-
-/// The message of a result in which two axes would have one name.
-template <class S>
-concept axes_with_different_names = detail::different_axes<S>;
 
 /// The message of an incomplete or repeated list of axes.
 template <class S, class... Tags>
@@ -121,15 +110,16 @@ constexpr auto split(const X& x, Extents... given) {
   const std::array<isize, count> fixed{New::extent...};
   const std::array<isize, sizeof...(Extents) + 1> written{isize(given)...};
   std::array<isize, R::rank> extents{};
-  std::size_t next = 0, unknown = count;
+  std::size_t unknown = count;
+  isize next = 0;
   isize product = 1;
   for (std::size_t i = 0; i < R::rank; ++i) extents[i] = i < place ? from[i] : i < place + count ? 1 : from[i + 1 - count];
   for (std::size_t i = 0; i < count; ++i) {
     isize& extent = extents[place + i];
     if (fixed[i] != dynamic)
       extent = fixed[i];
-    else if (next < sizeof...(Extents))
-      extent = written[next++];
+    else if (next < isize(sizeof...(Extents)))
+      extent = written[std::size_t(next++)];
     else
       unknown = i;
     product *= extent;

@@ -9,13 +9,30 @@
 
 namespace multifuse {
 
+/// The message of a missing axis. Read it as: this shape, this axis.
+template <class S, class Tag> struct axis_of {
+  static constexpr bool value = S::template has<Tag>;
+};
+
+namespace detail {
+/// False if a shape has more elements than bytes can be counted for.
+constexpr bool countable(const isize* extents, std::size_t rank) {
+  isize most = isize(1) << 56;
+  for (std::size_t i = 0; i < rank; ++i)
+    if (extents[i] > 1) most /= extents[i];
+  return most > 0;
+}
+}  // namespace detail
+
 /// A list of named axes, first axis slowest in memory. Extents are static or dynamic, mixed freely.
 /// Constructed from its dynamic extents in order: `shape<batch<>, tokens<196>, width<768>> s(8);`
-/// Throws shape_error for an extent below 1; a default-constructed shape with dynamic axes is empty (size 0).
+/// Throws shape_error for an extent below 1 and for more than 2^56 elements, whose bytes nothing could count; a
+/// default-constructed shape with dynamic axes is empty (size 0).
 template <class... Axes> struct shape {
   static constexpr std::size_t rank = sizeof...(Axes);
   static constexpr std::size_t dynamic_axes = ((Axes::extent == dynamic ? 1 : 0) + ... + 0);
   static constexpr std::array<isize, rank> static_extents{Axes::extent...};
+  static_assert(detail::countable(static_extents.data(), rank), "multifuse: a shape has at most 2^56 elements");
 
   constexpr shape() {
     for (isize& extent : extents_) extent = extent == dynamic ? 0 : extent;
@@ -23,11 +40,12 @@ template <class... Axes> struct shape {
 
   template <std::integral... Extents>
     requires(sizeof...(Extents) == dynamic_axes && sizeof...(Extents) > 0)
-  constexpr explicit shape(Extents... dynamic_extents) {
+  constexpr explicit(dynamic_axes == 1) shape(Extents... dynamic_extents) {
     const std::array<isize, dynamic_axes> given{isize(dynamic_extents)...};
     std::size_t next = 0;
     for (std::size_t i = 0; i < rank; ++i)
       if (static_extents[i] == dynamic) extents_[i] = checked(i, given[next++]);
+    check_size();
   }
 
   /// The shape with these extents, one for each axis; throws shape_error where a static extent disagrees.
@@ -39,6 +57,7 @@ template <class... Axes> struct shape {
                           std::to_string(static_extents[i]), std::to_string(extents[i]));
       result.extents_[i] = checked(i, extents[i]);
     }
+    result.check_size();
     return result;
   }
 
@@ -53,14 +72,20 @@ template <class... Axes> struct shape {
 
   /// Extent of the named axis as written in the type: a number or `dynamic`.
   template <class Tag> static constexpr isize static_extent() {
-    static_assert(has<Tag>, "multifuse: the shape has no axis of this name");
-    return static_extents[position<Tag>()];
+    static_assert(axis_of<shape, Tag>::value, "multifuse: the shape has no axis of this name (read: shape, axis)");
+    if constexpr (has<Tag>)
+      return static_extents[position<Tag>()];
+    else
+      return dynamic;
   }
 
   /// Extent of the named axis.
   template <class Tag> constexpr isize extent() const {
-    static_assert(has<Tag>, "multifuse: the shape has no axis of this name");
-    return extents_[position<Tag>()];
+    static_assert(axis_of<shape, Tag>::value, "multifuse: the shape has no axis of this name (read: shape, axis)");
+    if constexpr (has<Tag>)
+      return extents_[position<Tag>()];
+    else
+      return 0;
   }
 
   constexpr const std::array<isize, rank>& extents() const { return extents_; }
@@ -83,7 +108,7 @@ template <class... Axes> struct shape {
   /// For messages: "[batch 2, tokens 196, width 768]".
   std::string to_string() const {
     std::string text = "[";
-    for (std::size_t i = 0; i < rank; ++i)
+    for (std::size_t i = 0; i != rank; ++i)
       text.append(i ? ", " : "").append(names()[i]).append(" ").append(std::to_string(extents_[i]));
     return text + "]";
   }
@@ -96,6 +121,11 @@ template <class... Axes> struct shape {
       throw shape_error("shape", std::string("empty ") + std::string(names()[i]) + " axis", "at least 1",
                         std::to_string(extent));
     return extent;
+  }
+
+  constexpr void check_size() const {
+    if (!detail::countable(extents_.data(), rank))
+      throw shape_error("shape", "too many elements", "at most 2^56", to_string());
   }
 
   std::array<isize, rank> extents_{Axes::extent...};
@@ -133,7 +163,7 @@ template <class S> using last_tag = typename detail::last_axis_of<S>::type::tag;
 
 /// The shape `R`, whose axes are those of `from` with axis `Tag` exchanged for one of extent `n`.
 template <class R, class Tag, class S> constexpr R with_extent(const S& from, isize n) {
-  static_assert(R::rank == S::rank);
+  static_assert(R::rank == S::rank && S::template has<Tag>);
   auto extents = from.extents();
   extents[S::template position<Tag>()] = n;
   return R::from(extents);
