@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "../core/error.hpp"
 #include "../core/types.hpp"
 
 namespace multifuse {
@@ -29,6 +30,7 @@ template <class Memory> class memory_pool {
     void* address = nullptr;
     std::size_t bytes = 0;
     std::size_t size_class = 0;
+    bool held = true;  ///< by somebody, until it was given back
   };
 
   /// The pool of this kind of memory. Never destroyed, so that tensors with static lifetime stay valid.
@@ -46,19 +48,21 @@ template <class Memory> class memory_pool {
       taken = free.back();
       free.pop_back();
       taken->references.store(1, std::memory_order_relaxed);
+      taken->held = true;
     } else {
       taken = new block;
       taken->bytes = class_bytes(size_class);
       taken->size_class = size_class;
       try {
-        taken->address = Memory::allocate(taken->bytes);
+        taken->address = allocate_or_make_room(taken->bytes);
+        if (free.capacity() <= count_[size_class]) free.reserve(2 * count_[size_class] + 16);  // giving back must not throw
         blocks_.push_back(taken);
-        free.reserve(free.size() + 64);  // giving back must not throw
       } catch (...) {
         if (taken->address) Memory::release(taken->address);
         delete taken;
         throw;
       }
+      ++count_[size_class];
       ++statistics_.system_allocations;
     }
     statistics_.in_use += isize(taken->bytes);
@@ -69,6 +73,7 @@ template <class Memory> class memory_pool {
   void give_back(block* returned) noexcept {
     const std::lock_guard lock(mutex_);
     statistics_.in_use -= isize(returned->bytes);
+    returned->held = false;
     free_[returned->size_class].push_back(returned);
   }
 
@@ -85,21 +90,34 @@ template <class Memory> class memory_pool {
   /// Returns every block that nobody holds to the system.
   void release_unused() {
     const std::lock_guard lock(mutex_);
-    std::vector<block*> kept;
-    for (block* candidate : blocks_) {
-      if (candidate->references.load(std::memory_order_acquire) == 0) {
-        Memory::release(candidate->address);
-        delete candidate;
-      } else {
-        kept.push_back(candidate);
-      }
-    }
-    blocks_ = std::move(kept);
-    for (auto& free : free_) free.clear();
+    release_free_blocks();
   }
 
  private:
   memory_pool() = default;
+
+  /// Blocks of other sizes that nobody holds must not be the reason why there is no memory.
+  void* allocate_or_make_room(std::size_t bytes) {
+    try {
+      return Memory::allocate(bytes);
+    } catch (const device_error&) {
+      if (!release_free_blocks()) throw;
+    }
+    return Memory::allocate(bytes);
+  }
+
+  /// Tells whether there were any.
+  bool release_free_blocks() noexcept {
+    const auto released = std::erase_if(blocks_, [&](block* candidate) {
+      if (candidate->held) return false;
+      Memory::release(candidate->address);
+      --count_[candidate->size_class];
+      delete candidate;
+      return true;
+    });
+    for (auto& free : free_) free.clear();
+    return released > 0;
+  }
 
   // Four classes for each power of two from 64 bytes on: at most a quarter is wasted.
   static constexpr std::size_t smallest = 64;
@@ -118,6 +136,7 @@ template <class Memory> class memory_pool {
 
   mutable std::mutex mutex_;
   std::array<std::vector<block*>, 240> free_;
+  std::array<std::size_t, 240> count_{};  // of all blocks of a size class
   std::vector<block*> blocks_;
   memory_statistics statistics_;
 };

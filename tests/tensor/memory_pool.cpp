@@ -1,0 +1,111 @@
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <map>
+#include <multifuse/tensor/memory_pool.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace mf = multifuse;
+
+namespace {
+
+/// A device of 64 KiB that knows what it gave away.
+template <int Number> struct small_memory {
+  static constexpr std::size_t capacity = 65536;
+  inline static std::map<void*, std::size_t> given;
+
+  static std::size_t used() {
+    std::size_t bytes = 0;
+    for (const auto& [address, size] : given) bytes += size;
+    return bytes;
+  }
+  static void* allocate(std::size_t bytes) {
+    if (used() + bytes > capacity)
+      throw mf::device_error("small memory", "out of memory", std::to_string(bytes) + " bytes", "fewer");
+    void* const address = std::malloc(bytes);
+    given[address] = bytes;
+    return address;
+  }
+  static void release(void* address) {
+    given.erase(address);
+    std::free(address);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("memory that was given back is handed out again") {
+  using memory = small_memory<1>;
+  auto& pool = mf::memory_pool<memory>::instance();
+  for (int round = 0; round < 10; ++round) {
+    const mf::storage<memory> a(1000), b(1000), c(5000);
+    CHECK(a.address() != b.address());
+    CHECK(pool.statistics().system_allocations == 3);
+    CHECK(pool.statistics().in_use >= 7000);
+  }
+  CHECK(pool.statistics().in_use == 0);
+  CHECK(pool.statistics().peak >= 7000);
+}
+
+TEST_CASE("copies share a block, which returns with the last of them") {
+  using memory = small_memory<2>;
+  auto& pool = mf::memory_pool<memory>::instance();
+  mf::storage<memory> first(100);
+  {
+    const mf::storage<memory> second = first;
+    CHECK(second.address() == first.address());
+    first = {};
+    CHECK(pool.statistics().in_use > 0);
+  }
+  CHECK(pool.statistics().in_use == 0);
+}
+
+TEST_CASE("a block is at least as large as asked, and at most a quarter larger") {
+  using memory = small_memory<3>;
+  auto& pool = mf::memory_pool<memory>::instance();
+  for (std::size_t bytes = 1; bytes < 20000; bytes += bytes / 7 + 1) {
+    const mf::storage<memory> block(bytes);
+    const auto in_use = std::size_t(pool.statistics().in_use);
+    CHECK(in_use >= bytes);
+    if (bytes > 64) CHECK(double(in_use) <= 1.25 * double(bytes) + 16);
+    pool.release_unused();
+  }
+  CHECK(memory::given.size() == 1);  // the last one was held while the pool was asked
+  pool.release_unused();
+  CHECK(memory::given.empty());
+}
+
+TEST_CASE("unused blocks of other sizes make room where memory runs out") {
+  using memory = small_memory<4>;
+  auto& pool = mf::memory_pool<memory>::instance();
+  { const mf::storage<memory> a(30000), b(20000); }
+  CHECK(memory::used() >= 50000);
+  const mf::storage<memory> kept(8000);
+  const mf::storage<memory> large(40000);
+  CHECK(large.address() != nullptr);
+  CHECK_THROWS_AS(mf::storage<memory>(40000), mf::device_error);
+  CHECK(pool.statistics().in_use == mf::isize(memory::used()));  // nothing got lost on the way
+  const mf::storage<memory> small(100);
+  CHECK(small.address() != nullptr);
+}
+
+TEST_CASE("releasing what is unused while others take and give back") {
+  struct memory {
+    static void* allocate(std::size_t bytes) { return std::malloc(bytes); }
+    static void release(void* address) { std::free(address); }
+  };
+  auto& pool = mf::memory_pool<memory>::instance();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t)
+    threads.emplace_back([] {
+      for (int i = 0; i < 20000; ++i) {
+        const mf::storage<memory> block(std::size_t(64 + i % 5 * 100));
+        *static_cast<volatile char*>(block.address()) = char(i);
+      }
+    });
+  for (int i = 0; i < 2000; ++i) pool.release_unused();
+  for (std::thread& each : threads) each.join();
+  CHECK(pool.statistics().in_use == 0);
+}
