@@ -1,0 +1,82 @@
+#pragma once
+#include "multiply.hpp"
+#include "sum.hpp"
+
+namespace multifuse {
+
+namespace detail {
+
+template <class Kernel>
+__global__ void __launch_bounds__(threads_of_block) for_each_kernel(isize rows, isize columns, const Kernel kernel) {
+  visit_elements({isize(blockIdx.y) * blockDim.y + threadIdx.y, isize(blockIdx.x) * blockDim.x + threadIdx.x,
+                  isize(gridDim.y) * blockDim.y, isize(gridDim.x) * blockDim.x},
+                 rows, columns, kernel);
+}
+
+template <class T> struct fill_kernel {
+  T* to;
+  T value;
+  MULTIFUSE_HD void operator()(isize, isize i) const { to[i] = value; }
+};
+
+}  // namespace detail
+
+/// An NVIDIA GPU as a device for elements of type T: the backend primitives on the current stream (`current_stream`).
+/// Every call throws cuda_error where CUDA refuses: no device, out of memory, a kernel that failed. A kernel fails after
+/// its call has returned: then the next call that waits (`copy_to_host`, `copy_from_host`, `synchronize`) throws.
+/// Needs a CUDA compiler and cublasLt; no flags. Example: `transformer_block<cuda<float>, 768, 12> block;`
+template <class T> struct cuda {
+  using scalar = T;
+  using memory = cuda_memory;
+  template <class U> using with_scalar = cuda<U>;
+
+  static void copy(T* to, const T* from, isize n) { transfer(to, from, n, cudaMemcpyDeviceToDevice); }
+  static void fill(T* to, isize n, T value) { for_each(1, n, detail::fill_kernel<T>{to, value}); }
+
+  /// Waits until the elements have arrived.
+  static void copy_from_host(T* to, const T* from, isize n) {
+    transfer(to, from, n, cudaMemcpyHostToDevice);
+    synchronize();
+  }
+  /// Waits for all work that was given to the device.
+  static void copy_to_host(T* to, const T* from, isize n) {
+    transfer(to, from, n, cudaMemcpyDeviceToHost);
+    synchronize();
+  }
+
+  template <class Kernel> static void for_each(isize rows, isize columns, const Kernel& kernel) {
+    if (rows < 1 || columns < 1) return;
+    launch("for_each", detail::grid_for(rows, columns), detail::for_each_kernel<Kernel>, rows, columns, kernel);
+  }
+
+  static void multiply(isize batch, isize m, isize n, isize k, T alpha, matrix<const T> a, matrix<const T> b, T beta,
+                       matrix<T> c) {
+    detail::multiply_on_device<T>(batch, m, n, k, alpha, a, b, beta, c);
+  }
+
+  static void sum(isize outer, isize reduced, isize inner, const T* x, T beta, T* y) {
+    if (outer < 1 || inner < 1) return;
+    if (inner == 1)
+      launch("sum", detail::grid_for_row_sum(outer, reduced), detail::sum_rows_kernel<T>, outer, reduced, x, beta, y);
+    else
+      launch("sum", detail::grid_for_sum(outer * inner, reduced), detail::sum_middle_kernel<T>, outer, reduced, inner, x,
+             beta, y);
+  }
+
+ private:
+  static void transfer(T* to, const T* from, isize n, cudaMemcpyKind kind) {
+    if (n < 1) return;
+    detail::enter_cuda_device();
+    detail::check_cuda(cudaMemcpyAsync(to, from, std::size_t(n) * sizeof(T), kind, current_stream()), "cudaMemcpyAsync",
+                       std::to_string(n) + " elements");
+  }
+
+  template <class... P, class... A>
+  static void launch(const char* name, const detail::launch_grid& grid, void (*kernel)(P...), const A&... arguments) {
+    detail::enter_cuda_device();
+    kernel<<<dim3(grid.grid_x, grid.grid_y), dim3(grid.block_x, grid.block_y), 0, current_stream()>>>(arguments...);
+    detail::check_cuda(cudaGetLastError(), name, "kernel launch");
+  }
+};
+
+}  // namespace multifuse
