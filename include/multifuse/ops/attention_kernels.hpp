@@ -1,0 +1,117 @@
+#pragma once
+#include <cmath>
+#include <limits>
+
+#include "../core/math.hpp"
+#include "../tensor/backend.hpp"
+
+/// The row kernels of attention. Scores lie as [heads, rows of the tile, keys].
+namespace multifuse::detail {
+
+/// Additive bias as a kernel sees it: the first element for one item, and the distance to the next head, query and key
+/// (0 along an axis that the bias does not have).
+template <class T> struct bias_view {
+  const T* first = nullptr;
+  isize head = 0, query = 0, key = 0;
+};
+
+template <class T> MULTIFUSE_HD inline T sum_of_row(const T* x, isize n) {
+  T partial[8] = {};  // eight lanes vectorize, and round less than one running total
+  isize i = 0;
+  for (; i + 8 <= n; i += 8)
+    for (isize lane = 0; lane < 8; ++lane) partial[lane] += x[i + lane];
+  T total = ((partial[0] + partial[4]) + (partial[2] + partial[6])) + ((partial[1] + partial[5]) + (partial[3] + partial[7]));
+  for (; i < n; ++i) total += x[i];
+  return total;
+}
+
+/// Adds bias and mask to the scores of one row.
+template <class T>
+MULTIFUSE_HD inline void bias_and_mask(T* scores, isize keys, isize head, isize query, const bias_view<T>& bias,
+                                       const T* mask) {
+  if (bias.first) {
+    const T* b = bias.first + head * bias.head + query * bias.query;
+    for (isize j = 0; j < keys; ++j) scores[j] += b[j * bias.key];
+  }
+  if (mask)
+    for (isize j = 0; j < keys; ++j) scores[j] = mask[j] != T(0) ? scores[j] : -std::numeric_limits<T>::infinity();
+}
+
+/// Scores become probabilities; keeps the logarithm of their normalizer (minus infinity if no key is left).
+template <class T> struct attention_softmax_kernel {
+  T* scores;
+  T* log_normalizer;  // [heads, all queries]
+  isize rows, keys, first_query, queries;
+  bias_view<T> bias;
+  const T* mask;
+
+  MULTIFUSE_HD void operator()(isize head, isize row) const {
+    T* s = scores + (head * rows + row) * keys;
+    bias_and_mask(s, keys, head, first_query + row, bias, mask);
+    T most = s[0];
+    for (isize j = 1; j < keys; ++j) most = s[j] > most ? s[j] : most;
+    if (most == -std::numeric_limits<T>::infinity()) {
+      log_normalizer[head * queries + first_query + row] = most;
+      return;
+    }
+    for (isize j = 0; j < keys; ++j) s[j] = math::exp(s[j] - most);
+    const T total = sum_of_row(s, keys);
+    const T inverse = T(1) / total;
+    for (isize j = 0; j < keys; ++j) s[j] *= inverse;
+    log_normalizer[head * queries + first_query + row] = most + std::log(total);
+  }
+};
+
+/// The probabilities again, from scores and normalizers.
+template <class T> struct attention_recompute_kernel {
+  T* scores;
+  const T* log_normalizer;
+  isize rows, keys, first_query, queries;
+  bias_view<T> bias;
+  const T* mask;
+
+  MULTIFUSE_HD void operator()(isize head, isize row) const {
+    T* s = scores + (head * rows + row) * keys;
+    bias_and_mask(s, keys, head, first_query + row, bias, mask);
+    const T shift = log_normalizer[head * queries + first_query + row];
+    for (isize j = 0; j < keys; ++j) s[j] = math::exp(s[j] - shift);
+  }
+};
+
+/// Gradient of the scores from that of the probabilities, in place: p (dp - sum(p dp)).
+template <class T> struct attention_score_gradient_kernel {
+  const T* probabilities;
+  T* gradient;
+  const T *y, *dy;  // this tile's rows of the result and its gradient
+  isize rows, keys, value_width, head_width;
+
+  MULTIFUSE_HD void operator()(isize head, isize row) const {
+    const T* p = probabilities + (head * rows + row) * keys;
+    T* g = gradient + (head * rows + row) * keys;
+    T expected = 0;
+    const isize at = row * value_width + head * head_width;
+    for (isize i = 0; i < head_width; ++i) expected += y[at + i] * dy[at + i];
+    for (isize j = 0; j < keys; ++j) g[j] = p[j] * (g[j] - expected);
+  }
+};
+
+/// Adds a tile's score gradients to the bias gradient: one call for each of its elements.
+template <class T> struct attention_bias_gradient_kernel {
+  const T* score_gradient;  // [heads, rows, keys]
+  T* gradient;              // of the bias, for one item
+  isize heads, rows, keys, first_query;
+  isize head_stride, query_stride, key_stride;
+
+  MULTIFUSE_HD void operator()(isize head_and_row, isize key) const {
+    const isize own_rows = query_stride ? rows : 1;
+    const isize head = head_and_row / own_rows, row = head_and_row % own_rows;
+    T total = 0;
+    for (isize h = head_stride ? head : 0; h < (head_stride ? head + 1 : heads); ++h)
+      for (isize r = query_stride ? row : 0; r < (query_stride ? row + 1 : rows); ++r)
+        for (isize j = key_stride ? key : 0; j < (key_stride ? key + 1 : keys); ++j)
+          total += score_gradient[(h * rows + r) * keys + j];
+    gradient[head * head_stride + (first_query + row) * query_stride + key * key_stride] += total;
+  }
+};
+
+}  // namespace multifuse::detail
