@@ -39,8 +39,8 @@ struct dropout_op {
     run<D>(dy.data(), to.data, dy.size(), to.beta != typename D::scalar(0));
   }
 
- private:
-  /// Four neighboring elements share one draw of four words.
+  /// Four neighboring elements share one draw of four words. Public, because a CUDA compiler must be able to name a
+  /// kernel's type.
   template <class T> struct kernel {
     const T* from;
     T* to;
@@ -59,6 +59,8 @@ struct dropout_op {
       }
     }
   };
+
+ private:
   template <class D, class T> void run(const T* from, T* to, isize size, bool accumulate) const {
     D::for_each(1, (size + 3) / 4, kernel<T>{from, to, size, key, rate, T(1 / (1 - rate)), accumulate});
   }

@@ -57,13 +57,15 @@ template <class Where> struct linear_op {
     }
   }
 
- private:
+  /// Public, because a CUDA compiler must be able to name a kernel's type.
   template <class T> struct copy_row {
     T* to;
     const T* row;
     isize columns;
     MULTIFUSE_HD void operator()(isize r, isize c) const { to[r * columns + c] = row[c]; }
   };
+
+ private:
   template <class D, class R, class S, class W>
   static void multiply(const tensor<D, R>& y, const tensor<D, S>& x, const tensor<D, W>& weight, int beta) {
     using T = typename D::scalar;
