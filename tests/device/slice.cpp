@@ -1,0 +1,7 @@
+#include "../described/slice.hpp"
+#include "parity.hpp"
+
+TEST_CASE("slices and cyclic moves on another device") {
+  check::parity<described::slice_example>();
+  check::parity<described::cyclic_example>();
+}

@@ -1,0 +1,107 @@
+#pragma once
+#include <sys/mman.h>
+
+#include <cstring>
+#include <multifuse/backend/cpu/cpu.hpp>
+#include <multifuse/backend/cuda/column_major.hpp>
+#include <string>
+#include <type_traits>
+
+namespace check {
+
+namespace mf = multifuse;
+using mf::isize;
+
+/// Memory that the host can touch only while a primitive of the device runs; elsewhere a read or write of it ends the
+/// program. Handed out full of NaN.
+class strict_memory {
+ public:
+  static void* allocate(std::size_t bytes) {
+    static std::size_t used = 0;
+    const std::size_t rounded = (bytes + 63) / 64 * 64;
+    if (used + rounded > capacity)
+      throw mf::device_error("strict memory", "out of memory", std::to_string(bytes) + " bytes",
+                             std::to_string(capacity - used));
+    char* const address = begin() + used;
+    used += rounded;
+    const opened access;
+    std::memset(address, 0xFF, bytes);
+    return address;
+  }
+  static void release(void*) {}
+
+  /// Access to the memory in a scope.
+  class opened {
+   public:
+    opened() {
+      if (depth++ == 0) protect(PROT_READ | PROT_WRITE);
+    }
+    opened(const opened&) = delete;
+    opened& operator=(const opened&) = delete;
+    ~opened() {
+      if (--depth == 0) protect(PROT_NONE);
+    }
+
+   private:
+    inline static int depth = 0;
+  };
+
+ private:
+  static constexpr std::size_t capacity = std::size_t(1) << 28;
+
+  static char* begin() {
+    static char* const first = [] {
+      void* const mapped = mmap(nullptr, capacity, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      if (mapped == MAP_FAILED) throw mf::device_error("strict memory", "cannot reserve addresses", "", "");
+      return static_cast<char*>(mapped);
+    }();
+    return first;
+  }
+  static void protect(int allowed) {
+    if (mprotect(begin(), capacity, allowed) != 0) throw mf::device_error("strict memory", "cannot protect", "", "");
+  }
+};
+
+/// A stand-in for a GPU on the host, as strict as one: memory out of the host's reach, kernels that are copied byte by
+/// byte, elements in another order than on the CPU, and products only in layouts that a GPU's library takes.
+template <class T> struct strict {
+  using scalar = T;
+  using memory = strict_memory;
+  template <class U> using with_scalar = strict<U>;
+
+  static void copy(T* to, const T* from, isize n) {
+    const strict_memory::opened access;
+    mf::cpu<T>::copy(to, from, n);
+  }
+  static void fill(T* to, isize n, T value) {
+    const strict_memory::opened access;
+    mf::cpu<T>::fill(to, n, value);
+  }
+  static void copy_from_host(T* to, const T* from, isize n) { copy(to, from, n); }
+  static void copy_to_host(T* to, const T* from, isize n) { copy(to, from, n); }
+
+  template <class Kernel> static void for_each(isize rows, isize columns, const Kernel& kernel) {
+    static_assert(std::is_trivially_copyable_v<Kernel>, "a kernel is carried to the device byte by byte");
+    static_assert(sizeof(Kernel) <= 4000, "a kernel is passed as an argument of a launch");
+    alignas(Kernel) unsigned char bytes[sizeof(Kernel)];
+    std::memcpy(bytes, &kernel, sizeof(Kernel));
+    const Kernel& carried = *reinterpret_cast<const Kernel*>(bytes);
+    const strict_memory::opened access;
+    for (isize row = rows - 1; row >= 0; --row)
+      for (isize column = columns - 1; column >= 0; --column) carried(row, column);
+  }
+
+  static void multiply(isize batch, isize m, isize n, isize k, T alpha, mf::matrix<const T> a, mf::matrix<const T> b,
+                       T beta, mf::matrix<T> c) {
+    (void)mf::detail::column_major<T>(batch, m, n, k, a, b, c);  // throws what the CUDA backend would throw
+    const strict_memory::opened access;
+    mf::cpu<T>::multiply(batch, m, n, k, alpha, a, b, beta, c);
+  }
+
+  static void sum(isize outer, isize reduced, isize inner, const T* x, T beta, T* y) {
+    const strict_memory::opened access;
+    mf::cpu<T>::sum(outer, reduced, inner, x, beta, y);
+  }
+};
+
+}  // namespace check
