@@ -24,6 +24,8 @@ struct frames_axis { static constexpr std::string_view name = "frames"; };
 struct rows_axis { static constexpr std::string_view name = "rows"; };
 struct columns_axis { static constexpr std::string_view name = "columns"; };
 struct channels_axis { static constexpr std::string_view name = "channels"; };
+struct outputs_axis { static constexpr std::string_view name = "outputs"; };
+struct inputs_axis { static constexpr std::string_view name = "inputs"; };
 struct samples_axis { static constexpr std::string_view name = "samples"; };
 
 template <isize N = dynamic> using batch = axis<batch_axis, N>;        ///< independent items
@@ -37,6 +39,8 @@ template <isize N = dynamic> using frames = axis<frames_axis, N>;      ///< imag
 template <isize N = dynamic> using rows = axis<rows_axis, N>;          ///< of an image; time of a spectrogram
 template <isize N = dynamic> using columns = axis<columns_axis, N>;    ///< of an image; mel bins of a spectrogram
 template <isize N = dynamic> using channels = axis<channels_axis, N>;  ///< of a pixel
+template <isize N = dynamic> using outputs = axis<outputs_axis, N>;    ///< of a weight matrix: its rows
+template <isize N = dynamic> using inputs = axis<inputs_axis, N>;      ///< of a weight matrix: its columns
 template <isize N = dynamic> using samples = axis<samples_axis, N>;    ///< of a waveform or another signal
 
 }  // namespace multifuse

@@ -1,0 +1,98 @@
+#pragma once
+#include "../ops/dropout.hpp"
+#include "attention.hpp"
+#include "layer_norm.hpp"
+#include "mlp.hpp"
+
+namespace multifuse {
+
+/// Where a transformer block normalizes: before each branch (pre-LN, ViT) or after each sum (post-LN, the original).
+enum class norm_placement { before, after };
+
+/// The variants of a transformer block.
+struct transformer_config {
+  isize hidden = 0;  ///< width inside the MLP; 0 means four times the block's width
+  double epsilon = 1e-6;
+  activation nonlinearity = activation::gelu;
+  norm_placement norm = norm_placement::before;
+  bool projection_bias = true;       ///< of queries, keys and values
+  rescale survivors = rescale::yes;  ///< of stochastic depth: divided by the probability of keeping them, or as they are
+};
+
+/// A transformer block: attention and MLP, each with a norm and a residual sum. [batch..., tokens, Width] -> the same.
+/// Example: `transformer_block<cpu<float>, 768, 12> block; auto y = block(x);`
+template <class D, isize Width, isize Heads, transformer_config C = transformer_config{}>
+  requires heads_divide_width<Width, Heads>
+struct transformer_block {
+  static constexpr isize width_of_tokens = Width;
+  using device = D;
+
+  layer_norm<D, Width, norm_config{C.epsilon}> attention_norm, mlp_norm;
+  multi_head_attention<D, Width, Heads, C.projection_bias> attention;
+  mlp<D, Width, (C.hidden ? C.hidden : 4 * Width), C.nonlinearity> feed_forward;
+  random_stream attention_path, mlp_path;
+  double drop_path_rate = 0;  ///< probability of dropping a branch for an item, in training
+
+  constexpr void members(auto&& visit) {
+    visit("attention_norm", attention_norm);
+    visit("attention", attention);
+    visit("mlp_norm", mlp_norm);
+    visit("mlp", feed_forward);
+    visit("attention_path", attention_path);
+    visit("mlp_path", mlp_path);
+  }
+
+  /// What the attention branch adds to x (before stochastic depth); for parallel adapters.
+  template <value X> constexpr auto attention_branch(const X& x) const {
+    if constexpr (C.norm == norm_placement::before)
+      return attention(attention_norm(x));
+    else
+      return attention(x);
+  }
+  /// What the MLP branch adds to x.
+  template <value X> constexpr auto mlp_branch(const X& x) const {
+    if constexpr (C.norm == norm_placement::before)
+      return feed_forward(mlp_norm(x));
+    else
+      return feed_forward(x);
+  }
+
+  /// Every token attends to every token.
+  template <value X> constexpr auto operator()(const X& expression) const {
+    const auto x = evaluate(expression);
+    return finish(x, attention_branch(x));
+  }
+
+  /// The tokens of x attend to a context, which passes through the same norm; the context is not updated.
+  template <value X, value Context> constexpr auto operator()(const X& expression, const Context& context) const {
+    const auto x = evaluate(expression);
+    if constexpr (C.norm == norm_placement::before)
+      return finish(x, attention(attention_norm(x), attention_norm(context)));
+    else
+      return finish(x, attention(x, context));
+  }
+
+  /// Self-attention to the tokens whose key_mask [batch..., tokens] is 1.
+  template <value X, value Mask> constexpr auto masked(const X& expression, const Mask& key_mask) const {
+    const auto x = evaluate(expression);
+    if constexpr (C.norm == norm_placement::before) {
+      const auto normalized = attention_norm(x);
+      return finish(x, attention(normalized, normalized, key_mask));
+    } else {
+      return finish(x, attention(x, x, key_mask));
+    }
+  }
+
+ private:
+  template <value X, value Y> constexpr auto finish(const X& x, const Y& attended) const {
+    const auto first = evaluate(x + drop_path(attended, drop_path_rate, attention_path, C.survivors));
+    if constexpr (C.norm == norm_placement::before) {
+      return evaluate(first + drop_path(mlp_branch(first), drop_path_rate, mlp_path, C.survivors));
+    } else {
+      const auto normalized = attention_norm(first);
+      return mlp_norm(normalized + drop_path(mlp_branch(normalized), drop_path_rate, mlp_path, C.survivors));
+    }
+  }
+};
+
+}  // namespace multifuse

@@ -1,0 +1,63 @@
+#pragma once
+#include <multifuse/layers/embedding.hpp>
+#include <multifuse/layers/repeat.hpp>
+#include <multifuse/layers/transformer_block.hpp>
+
+#include "../support/check.hpp"
+
+namespace described {
+
+namespace mf = multifuse;
+
+template <class D> auto tokens_of(check::source& draw, mf::isize items, mf::isize count) {
+  return draw.normal<D>(mf::shape<mf::batch<>, mf::tokens<>, mf::width<6>>(items, count));
+}
+
+template <class D, mf::transformer_config C> struct block_example_base {
+  mf::repeat<mf::transformer_block<D, 6, 2, C>, 2> blocks;
+  constexpr void members(auto&& visit) { visit("blocks", blocks); }
+  auto inputs(check::source& draw) const { return mf::make_pack(tokens_of<D>(draw, 2, 5)); }
+  constexpr auto operator()(const auto& x) const { return blocks(x); }
+};
+
+template <class D> struct pre_norm_block_example : block_example_base<D, mf::transformer_config{.hidden = 7}> {
+  static constexpr std::string_view name = "transformer block (pre-LN, gelu)";
+};
+template <class D>
+struct post_norm_block_example
+    : block_example_base<D, mf::transformer_config{.nonlinearity = mf::activation::gelu_tanh,
+                                                   .norm = mf::norm_placement::after,
+                                                   .projection_bias = false}> {
+  static constexpr std::string_view name = "transformer block (post-LN, gelu by tanh, no projection bias)";
+};
+
+/// Queries from one stream, keys and values from another, some of them hidden.
+template <class D> struct cross_attention_example {
+  static constexpr std::string_view name = "cross-attention with a key mask";
+  mf::cross_attention<D, 6, 3> cross;
+  mf::transformer_block<D, 6, 2> block;
+  constexpr void members(auto&& visit) { visit("cross", cross), visit("block", block); }
+  auto inputs(check::source& draw) const {
+    mf::tensor<D, mf::shape<mf::batch<>, mf::tokens<>>> mask({2, 5});
+    const std::vector<typename D::scalar> kept{1, 1, 0, 1, 1, 0, 1, 1, 1, 0};
+    D::copy_from_host(mask.data(), kept.data(), 10);
+    return mf::make_pack(tokens_of<D>(draw, 2, 4), tokens_of<D>(draw, 2, 5), mask);
+  }
+  constexpr auto operator()(const auto& x, const auto& context, const auto& mask) const {
+    return block(cross(x, context, mf::detach(mask)), context);
+  }
+};
+
+template <class D> struct embedding_example {
+  static constexpr std::string_view name = "class token, positions, modality embedding";
+  mf::class_token<D, 6, 2> front;
+  mf::learned_positions<D, 6, 6> positions;
+  mf::modality_embedding<D, 6> modality;
+  constexpr void members(auto&& visit) { visit("front", front), visit("positions", positions), visit("modality", modality); }
+  auto inputs(check::source& draw) const {
+    return mf::make_pack(draw.normal<D>(mf::shape<mf::batch<>, mf::tokens<4>, mf::width<6>>(3)));
+  }
+  constexpr auto operator()(const auto& x) const { return modality(positions(front(x))); }
+};
+
+}  // namespace described

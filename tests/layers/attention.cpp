@@ -1,0 +1,5 @@
+#include "../described/layers.hpp"
+
+TEST_CASE("cross-attention and masks: gradients, precision, determinism") {
+  check::described<described::cross_attention_example>();
+}
