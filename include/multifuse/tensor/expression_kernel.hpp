@@ -67,7 +67,7 @@ template <class T, class R, class S> auto make_broadcast(const R& result, const 
   for (std::size_t i = 0; i < leading; ++i) load.extents[i] = result[i];
   [&]<class... A>(const shape<A...>&) {
     std::size_t i = 0;
-    auto see = [&](std::size_t place, isize fixed) {
+    [[maybe_unused]] auto see = [&](std::size_t place, isize fixed) {
       ++i;
       if (place < leading && fixed != 1) load.strides[place] = operand.product(i, S::rank);
     };

@@ -1,0 +1,169 @@
+#pragma once
+#include "join.hpp"
+
+namespace multifuse {
+
+/// Depth layers of a fusion strategy: `stage<8, unimodal<transformer_block<dev, 768, 12>>>`. The strategy is a recipe
+/// with `template <isize Depth, class Modalities> struct layers`, whose objects map a bundle to a bundle.
+template <isize Depth, class Recipe> struct stage {
+  template <class Modalities> using over = typename Recipe::template layers<Depth, Modalities>;
+};
+
+/// Hands its input on: a stage of depth 0.
+struct pass_through {
+  template <class X> constexpr const X& operator()(const X& x) const { return x; }
+};
+template <class Recipe> struct stage<0, Recipe> {
+  template <class Modalities> using over = pass_through;
+};
+
+namespace detail {
+
+struct no_observer {
+  constexpr void operator()(isize, const auto&) const {}
+};
+
+/// The loop of every strategy: `begin` makes the state that travels from layer to layer, `step` is one layer, `finish`
+/// makes a bundle again. `observe(layer, state)` sees the state after each layer.
+template <isize Depth, class Layers, class B, class Observer>
+constexpr auto run_layers(const Layers& layers, const B& b, const Observer& observe) {
+  auto state = layers.step(layers.begin(b), 0);
+  observe(isize(0), state);
+  for (isize layer = 1; layer < Depth; ++layer) {
+    state = layers.step(state, layer);
+    observe(layer, state);
+  }
+  return layers.finish(b, state);
+}
+
+}  // namespace detail
+
+/// Whether the streams of a stage have blocks of their own or one common set.
+enum class weights { separate, common };
+
+/// The blocks of a stage: `block<M>(layer)` is the one that serves modality M.
+template <class Block, isize Depth, class Modalities, weights Sharing> struct stage_blocks {
+  per_modality<repeat<Block, Depth>, Modalities> blocks;
+  constexpr void members(auto&& visit) { blocks.members(visit); }
+  template <class M> constexpr Block& block(isize layer) { return blocks.template layer<M>()[layer]; }
+  template <class M> constexpr const Block& block(isize layer) const { return blocks.template layer<M>()[layer]; }
+};
+template <class Block, isize Depth, class Modalities>
+struct stage_blocks<Block, Depth, Modalities, weights::common> {
+  repeat<Block, Depth> blocks;
+  constexpr void members(auto&& visit) { visit("shared", blocks); }
+  template <class M> constexpr Block& block(isize layer) { return blocks[layer]; }
+  template <class M> constexpr const Block& block(isize layer) const { return blocks[layer]; }
+};
+
+/// No stream sees another: the lower layers of mid fusion, and late fusion. With common weights, one set of blocks
+/// serves each stream on its own (UAVM, PolyViT, VATT).
+template <class Block, weights Sharing = weights::separate> struct unimodal {
+  template <isize Depth, class Modalities> struct layers : stage_blocks<Block, Depth, Modalities, Sharing> {
+    template <class... S, class Observer = detail::no_observer>
+    constexpr auto operator()(const bundle<S...>& b, const Observer& observe = {}) const {
+      return detail::run_layers<Depth>(*this, b, observe);
+    }
+    template <class B> constexpr const B& begin(const B& b) const { return b; }
+    template <class B> constexpr auto step(const B& b, isize layer) const {
+      return transform_streams(Modalities{}, [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(b)); });
+    }
+    template <class B, class State> constexpr const State& finish(const B&, const State& state) const { return state; }
+  };
+};
+
+/// One set of weights for all modalities, applied to each stream on its own.
+template <class Block> struct shared : unimodal<Block, weights::common> {};
+
+/// All tokens in one sequence, full attention between all pairs: early fusion from the first layer, mid fusion later.
+/// Cost per layer grows with the square of the sum of all tokens.
+template <class Block> struct joint_attention {
+  template <isize Depth, class Modalities>
+  struct layers : stage_blocks<Block, Depth, Modalities, weights::common> {
+    template <class... S, class Observer = detail::no_observer>
+    constexpr auto operator()(const bundle<S...>& b, const Observer& observe = {}) const {
+      return detail::run_layers<Depth>(*this, b, observe);
+    }
+    template <class B> constexpr auto begin(const B& b) const { return join_tokens(Modalities{}, b); }
+    template <class X> constexpr auto step(const X& joined, isize layer) const { return this->blocks[layer](joined); }
+    template <class B, class X> constexpr auto finish(const B& b, const X& joined) const {
+      return separate_tokens(Modalities{}, b, joined);
+    }
+  };
+};
+
+/// The tokens of each stream attend to the tokens of all streams, its own included (Nagrani et al. 2021, section 3.2.2).
+template <class Block, weights Sharing = weights::separate> struct cross_attention_fusion {
+  template <isize Depth, class Modalities> struct layers : stage_blocks<Block, Depth, Modalities, Sharing> {
+    template <class... S, class Observer = detail::no_observer>
+    constexpr auto operator()(const bundle<S...>& b, const Observer& observe = {}) const {
+      return detail::run_layers<Depth>(*this, b, observe);
+    }
+    template <class B> constexpr const B& begin(const B& b) const { return b; }
+    template <class B> constexpr auto step(const B& b, isize layer) const {
+      const auto all = join_tokens(Modalities{}, b);
+      return transform_streams(Modalities{},
+                               [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(b), all); });
+    }
+    template <class B, class State> constexpr const State& finish(const B&, const State& state) const { return state; }
+  };
+};
+
+/// What travels between the layers of a bottleneck fusion.
+template <class Bundle, class Z> struct bottleneck_state {
+  Bundle content;
+  Z bottleneck;  ///< [batch, bottleneck tokens, width]
+};
+
+/// Streams exchange information only through Count bottleneck tokens: each stream's block updates its own tokens and its
+/// copy of the bottleneck, and the copies are averaged (Nagrani et al. 2021, section 3.2.3). Cost per layer is that of
+/// unimodal layers plus Count tokens a stream.
+template <class Block, isize Count, weights Sharing = weights::separate> struct bottleneck_fusion {
+  template <isize Depth, class Modalities> struct layers : stage_blocks<Block, Depth, Modalities, Sharing> {
+    using blocks_type = stage_blocks<Block, Depth, Modalities, Sharing>;
+    parameter<typename Block::device, tokens<Count>, width<Block::width_of_tokens>> bottleneck{init::normal(0.02)};
+    constexpr void members(auto&& visit) {
+      visit("bottleneck", bottleneck);
+      blocks_type::members(visit);
+    }
+
+    template <class... S, class Observer = detail::no_observer>
+    constexpr auto operator()(const bundle<S...>& b, const Observer& observe = {}) const {
+      return detail::run_layers<Depth>(*this, b, observe);
+    }
+    /// The same blocks with the bottleneck switched off: an ablation.
+    template <class... S, class Observer = detail::no_observer>
+    constexpr auto without_exchange(const bundle<S...>& b, const Observer& observe = {}) const {
+      auto state = b;
+      for (isize layer = 0; layer < Depth; ++layer) {
+        state = transform_streams(Modalities{},
+                                  [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(state)); });
+        observe(layer, state);
+      }
+      return state;
+    }
+
+    template <class B> constexpr auto begin(const B& b) const {
+      return state_of(b, expand_batch(bottleneck, get<first_modality<Modalities>>(b)));
+    }
+    template <class B, class Z> constexpr auto step(const bottleneck_state<B, Z>& state, isize layer) const {
+      const auto updated = transform_streams(Modalities{}, [&]<class M>(M*) {  // all read the same bottleneck
+        return this->template block<M>(layer)(concat<tokens_axis>(state.bottleneck, get<M>(state.content)));
+      });
+      return state_of(transform_streams(Modalities{},
+                                        [&]<class M>(M*) {
+                                          return tokens_like(get<M>(updated), Count, get<M>(state.content));
+                                        }),
+                      mean_bottleneck(Modalities{}, updated));
+    }
+    template <class B, class State> constexpr auto finish(const B&, const State& state) const { return state.content; }
+
+   private:
+    template <class B, class Z> static constexpr bottleneck_state<B, Z> state_of(const B& b, const Z& z) { return {b, z}; }
+    template <class... M, class... S> static constexpr auto mean_bottleneck(streams<M...>, const bundle<S...>& updated) {
+      return evaluate(mean_of(slice_of<tokens_axis, Count>(get<M>(updated), 0)...));
+    }
+  };
+};
+
+}  // namespace multifuse

@@ -1,0 +1,6 @@
+#include "../described/fusion.hpp"
+
+TEST_CASE("bottleneck fusion: gradients, precision, determinism") {
+  check::described<described::bottleneck_fusion_example>();
+  check::described<described::common_bottleneck_example>();
+}

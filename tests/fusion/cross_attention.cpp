@@ -1,0 +1,6 @@
+#include "../described/fusion.hpp"
+
+TEST_CASE("cross-attention fusion: gradients, precision, determinism") {
+  check::described<described::cross_attention_fusion_example>();
+  check::described<described::common_cross_attention_example>();
+}
