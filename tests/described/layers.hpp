@@ -1,7 +1,9 @@
 #pragma once
 #include <multifuse/layers/embedding.hpp>
+#include <multifuse/layers/patch_embedding.hpp>
 #include <multifuse/layers/repeat.hpp>
 #include <multifuse/layers/transformer_block.hpp>
+#include <multifuse/ops/reduce.hpp>
 
 #include "../support/check.hpp"
 
@@ -58,6 +60,21 @@ template <class D> struct embedding_example {
     return mf::make_pack(draw.normal<D>(mf::shape<mf::batch<>, mf::tokens<4>, mf::width<6>>(3)));
   }
   constexpr auto operator()(const auto& x) const { return modality(positions(front(x))); }
+};
+
+template <class D> struct patch_embedding_example {
+  static constexpr std::string_view name = "patch and tubelet embeddings";
+  mf::patch_embedding<D, mf::patch_size{1, 2, 3}, 2, 5> image;
+  mf::tubelet_embedding<D, mf::patch_size{2, 2, 1}, 2, 5> video;
+  constexpr void members(auto&& visit) { visit("image", image), visit("video", video); }
+  auto inputs(check::source& draw) const {
+    return mf::make_pack(
+        draw.normal<D>(mf::shape<mf::batch<>, mf::rows<4>, mf::columns<6>, mf::channels<2>>(2)),
+        draw.normal<D>(mf::shape<mf::batch<>, mf::frames<4>, mf::rows<>, mf::columns<3>, mf::channels<2>>(2, 2)));
+  }
+  constexpr auto operator()(const auto& picture, const auto& clip) const {
+    return mf::mean<mf::tokens_axis>(mf::square(image(picture))) * mf::mean<mf::tokens_axis>(mf::square(video(clip)));
+  }
 };
 
 }  // namespace described
