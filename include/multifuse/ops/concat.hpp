@@ -22,16 +22,7 @@ template <class Tag, class... A, class... S> struct concatenated<Tag, shape<A...
       axis<typename A::tag, joined_extent<typename A::tag, std::is_same_v<typename A::tag, Tag>, shape<A...>, S...>()>...>;
 };
 
-template <class A, class B> inline constexpr bool equal_axes = false;
-template <class... A, class... B>
-  requires(sizeof...(A) == sizeof...(B))
-inline constexpr bool equal_axes<shape<A...>, shape<B...>> = (std::is_same_v<typename A::tag, typename B::tag> && ...);
-
 }  // namespace detail
-
-/// The message of values that cannot be joined.
-template <class S, class... Other>
-concept same_axes_in_order = (detail::equal_axes<S, Other> && ...);
 
 /// The operation behind `concat`.
 template <class Tag> struct concat_op {

@@ -130,7 +130,7 @@ constexpr void merge_extents(std::array<isize, R::rank>& extents, const S& opera
     std::size_t i = 0;
     [[maybe_unused]] auto merge = [&](std::size_t place, isize fixed) {
       const isize extent = s[i++];
-      if (place >= R::rank || fixed == 1) return;
+      if (place == R::rank || fixed == 1) return;
       if (extents[place] != 1 && extents[place] != extent)
         throw shape_error("pointwise expression", "operands disagree on the " + std::string(R::names()[place]) + " axis",
                           std::to_string(extents[place]), std::to_string(extent));
