@@ -54,7 +54,7 @@ template <class Tag, isize N> struct expand_op {
     backward(dy, y, x, dx);
   }
 
- private:
+  /// Public, because a CUDA compiler must be able to name a kernel's type.
   template <class T> struct repeat_kernel {
     const T* from;
     T* to;

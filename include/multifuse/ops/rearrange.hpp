@@ -159,10 +159,10 @@ template <class... Tags> struct permute_op {
                 make_kernel<true>(dy.dims(), dx.dims(), dy.data(), to.data, to.beta != typename D::scalar(0)));
   }
 
- private:
   static constexpr std::size_t rank = sizeof...(Tags);
 
-  /// Between an array in the order of the result and one in the order of the operand.
+  /// Between an array in the order of the result and one in the order of the operand. Public, because a CUDA compiler must
+  /// be able to name a kernel's type.
   template <class T, bool Back> struct kernel {
     const T* from;
     T* to;
@@ -181,6 +181,8 @@ template <class... Tags> struct permute_op {
       target = accumulate ? target + x : x;
     }
   };
+
+ private:
   template <bool Back, class R, class S, class T>
   static kernel<T, Back> make_kernel(const R& result, const S& operand, const T* from, T* to, bool accumulate) {
     kernel<T, Back> made{from, to, accumulate, {}, {operand.product(S::template position<Tags>() + 1, S::rank)...}};

@@ -124,7 +124,7 @@ template <class Tag> struct cyclic_op {
                 kernel<T, true>{dy.data(), to.data, *this, whole.extent, whole.inner, to.beta != T(0)});
   }
 
- private:
+  /// Public, because a CUDA compiler must be able to name a kernel's type.
   template <class T, bool Back> struct kernel {
     const T* from;
     T* to;
