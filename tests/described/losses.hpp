@@ -1,5 +1,7 @@
 #pragma once
+#include <multifuse/losses/binary_cross_entropy.hpp>
 #include <multifuse/losses/cross_entropy.hpp>
+#include <multifuse/losses/squared_error.hpp>
 #include <multifuse/ops/pointwise.hpp>
 
 #include "../support/check.hpp"
@@ -27,6 +29,35 @@ template <class D> struct cross_entropy_example {
     const auto weights = fixed<D>(mf::shape<mf::batch<>, mf::tokens<3>>(2));
     return mf::cross_entropy(x, labels) + mf::cross_entropy(mf::tanh(x), labels, weights, {.smoothing = 0.3}) +
            mf::cross_entropy(x, soft, {.smoothing = 0.1}) * mf::cross_entropy(x, soft, weights);
+  }
+};
+
+template <class D> struct binary_cross_entropy_example {
+  static constexpr std::string_view name = "binary cross-entropy";
+  auto inputs(check::source& draw) const {
+    return mf::make_pack(draw.normal<D>(mf::shape<mf::batch<>, mf::tokens<3>, mf::width<5>>(2), 3),
+                         draw.uniform<D>(mf::shape<mf::batch<>, mf::width<4>>(3), 0.05, 0.95));
+  }
+  constexpr auto operator()(const auto& x, const auto& p) const {
+    const auto targets = fixed<D>(mf::shape<mf::batch<>, mf::tokens<>, mf::width<5>>(2, 3));
+    const auto weights = fixed<D>(mf::shape<mf::batch<>, mf::tokens<3>>(2));
+    const auto shares = fixed<D>(mf::shape<mf::batch<3>, mf::width<>>(4)) * 0.5;
+    return mf::binary_cross_entropy(x, targets) * 2.0 +
+           mf::binary_cross_entropy(mf::tanh(x), targets, {mf::reduction::sum_over_last_axis, 0.3}) +
+           mf::binary_cross_entropy(x, targets, weights, {mf::reduction::sum_over_last_axis, 0.1}) +
+           mf::binary_cross_entropy_of_probabilities(p, shares);
+  }
+};
+
+template <class D> struct squared_error_example {
+  static constexpr std::string_view name = "squared error";
+  auto inputs(check::source& draw) const {
+    return mf::make_pack(draw.normal<D>(mf::shape<mf::batch<>, mf::tokens<3>, mf::width<5>>(2)),
+                         draw.normal<D>(mf::shape<mf::batch<2>, mf::tokens<>, mf::width<5>>(3)));
+  }
+  constexpr auto operator()(const auto& x, const auto& y) const {
+    const auto weights = fixed<D>(mf::shape<mf::batch<>, mf::tokens<3>>(2));
+    return mf::squared_error(x, y) + mf::squared_error(mf::tanh(y), x, weights, mf::reduction::sum_over_last_axis);
   }
 };
 
