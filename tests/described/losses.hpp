@@ -1,7 +1,9 @@
 #pragma once
 #include <multifuse/losses/binary_cross_entropy.hpp>
+#include <multifuse/losses/contrastive.hpp>
 #include <multifuse/losses/cross_entropy.hpp>
 #include <multifuse/losses/squared_error.hpp>
+#include <multifuse/losses/triplet.hpp>
 #include <multifuse/ops/pointwise.hpp>
 
 #include "../support/check.hpp"
@@ -58,6 +60,31 @@ template <class D> struct squared_error_example {
   constexpr auto operator()(const auto& x, const auto& y) const {
     const auto weights = fixed<D>(mf::shape<mf::batch<>, mf::tokens<3>>(2));
     return mf::squared_error(x, y) + mf::squared_error(mf::tanh(y), x, weights, mf::reduction::sum_over_last_axis);
+  }
+};
+
+template <class D> struct contrastive_example {
+  static constexpr std::string_view name = "InfoNCE, NT-Xent";
+  auto inputs(check::source& draw) const {
+    return mf::make_pack(draw.normal<D>(mf::shape<mf::batch<>, mf::width<3>>(5)),
+                         draw.normal<D>(mf::shape<mf::batch<5>, mf::width<>>(3)));
+  }
+  constexpr auto operator()(const auto& a, const auto& b) const {
+    return mf::info_nce(a, b, {0.7}) * 2.0 + mf::info_nce(mf::tanh(b), a, {0.5, mf::contrast_direction::first_to_second}) +
+           mf::nt_xent(a, b, 0.8) + mf::nt_xent(a, mf::tanh(a));
+  }
+};
+
+template <class D> struct triplet_example {
+  static constexpr std::string_view name = "triplet";
+  auto inputs(check::source& draw) const {
+    return mf::make_pack(draw.normal<D>(mf::shape<mf::batch<>, mf::tokens<4>, mf::width<3>>(2)),
+                         draw.normal<D>(mf::shape<mf::batch<2>, mf::tokens<>, mf::width<3>>(4)),
+                         draw.normal<D>(mf::shape<mf::batch<>, mf::tokens<>, mf::width<>>(2, 4, 3)));
+  }
+  constexpr auto operator()(const auto& a, const auto& p, const auto& n) const {
+    return mf::triplet(a, p, n, {.margin = 0.5}) + mf::triplet(mf::tanh(p), n, a, {1.0, mf::row_distance::squared}) +
+           mf::triplet(a, a, n, {.margin = 1.2});
   }
 };
 
