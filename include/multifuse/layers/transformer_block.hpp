@@ -83,14 +83,28 @@ struct transformer_block {
     }
   }
 
+  /// Self-attention with a given pattern of stochastic depth: branches of item i are multiplied by kept_attention[i] and
+  /// kept_mlp[i], both [batch].
+  template <value X, value A, value M>
+  constexpr auto with_paths(const X& expression, const A& kept_attention, const M& kept_mlp) const {
+    const auto x = evaluate(expression);
+    return finish(x, drop_path(attention_branch(x), kept_attention),
+                  [&](const auto& branch) { return drop_path(branch, kept_mlp); });
+  }
+
  private:
   template <value X, value Y> constexpr auto finish(const X& x, const Y& attended) const {
-    const auto first = evaluate(x + drop_path(attended, drop_path_rate, attention_path, C.survivors));
+    return finish(x, drop_path(attended, drop_path_rate, attention_path, C.survivors),
+                  [&](const auto& branch) { return drop_path(branch, drop_path_rate, mlp_path, C.survivors); });
+  }
+  template <value X, value Y, class Path>
+  constexpr auto finish(const X& x, const Y& attended, const Path& second_path) const {
+    const auto first = evaluate(x + attended);
     if constexpr (C.norm == norm_placement::before) {
-      return evaluate(first + drop_path(mlp_branch(first), drop_path_rate, mlp_path, C.survivors));
+      return evaluate(first + second_path(mlp_branch(first)));
     } else {
       const auto normalized = attention_norm(first);
-      return mlp_norm(normalized + drop_path(mlp_branch(normalized), drop_path_rate, mlp_path, C.survivors));
+      return mlp_norm(normalized + second_path(mlp_branch(normalized)));
     }
   }
 };
