@@ -51,7 +51,7 @@ template <class... Axes> struct shape {
   /// The shape with these extents, one for each axis; throws shape_error where a static extent disagrees.
   static constexpr shape from(const std::array<isize, rank>& extents) {
     shape result;
-    for (std::size_t i = 0; i < rank; ++i) {
+    for (std::size_t i = 0; i != rank; ++i) {
       if (static_extents[i] != dynamic && static_extents[i] != extents[i])
         throw shape_error("shape", std::string("wrong extent of the ") + std::string(names()[i]) + " axis",
                           std::to_string(static_extents[i]), std::to_string(extents[i]));
