@@ -1,5 +1,5 @@
 #pragma once
-#include "../ops/attention.hpp"
+#include "../ops/attention_probabilities.hpp"
 #include "linear.hpp"
 
 namespace multifuse {
@@ -35,6 +35,11 @@ struct multi_head_attention {
   template <value X, value C, value Mask>
   constexpr auto operator()(const X& x, const C& context, const Mask& key_mask) const {
     return output(masked_attention<Heads>(query(x), key(context), values(context), key_mask));
+  }
+
+  /// What each token of x attends to, as numbers to look at: [batch..., heads, queries, keys], on no tape.
+  template <value X, value C> auto probabilities(const X& x, const C& context) const {
+    return attention_probabilities<Heads>(query(x), key(context));
   }
 };
 
