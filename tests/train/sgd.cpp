@@ -69,7 +69,7 @@ TEST_CASE("the model sees the steps, frozen parameters do not move, gradients re
   for (int step = 0; step < 60; ++step) {
     tape.restart({.training = true});
     optimizer.zero_gradients();
-    const auto error = squared_error(m(mf::record(tape, data.a), mf::record(tape, data.b)), data.target);
+    const auto error = mf::squared_error(m(mf::record(tape, data.a), mf::record(tape, data.b)), data.target);
     loss = error.value().to_host()[0];
     if (step == 0) first_loss = loss;
     mf::backward(error);
