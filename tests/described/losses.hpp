@@ -70,8 +70,9 @@ template <class D> struct contrastive_example {
                          draw.normal<D>(mf::shape<mf::batch<5>, mf::width<>>(3)));
   }
   constexpr auto operator()(const auto& a, const auto& b) const {
-    return mf::info_nce(a, b, {0.7}) * 2.0 + mf::info_nce(mf::tanh(b), a, {0.5, mf::contrast_direction::first_to_second}) +
-           mf::nt_xent(a, b, 0.8) + mf::nt_xent(a, mf::tanh(a));
+    return mf::info_nce(a, b, {0.7}) * 2.0 +
+           mf::info_nce(mf::tanh(b), a, {0.5, mf::contrast_direction::first_to_second}) + mf::nt_xent(a, b, 0.8) +
+           mf::nt_xent(a, mf::tanh(a));
   }
 };
 

@@ -11,20 +11,26 @@ namespace mf = multifuse;
 /// Patches of an image as tokens, by views and one permutation; the image is used twice, once as an expression.
 template <class D> struct rearrange_example {
   static constexpr std::string_view name = "split, permute, merge, rename";
-  struct patch_rows { static constexpr std::string_view name = "patch rows"; };
-  struct patch_columns { static constexpr std::string_view name = "patch columns"; };
+  struct patch_rows {
+    static constexpr std::string_view name = "patch rows";
+  };
+  struct patch_columns {
+    static constexpr std::string_view name = "patch columns";
+  };
   auto inputs(check::source& draw) const {
     return mf::make_pack(draw.normal<D>(mf::shape<mf::batch<>, mf::rows<4>, mf::columns<>, mf::channels<3>>(2, 6)));
   }
   constexpr auto operator()(const auto& image) const {
     const auto cut = mf::split<mf::columns_axis, mf::columns<>, mf::axis<patch_columns, 3>>(
         mf::split<mf::rows_axis, mf::rows<>, mf::axis<patch_rows, 2>>(mf::tanh(image)));
-    const auto patches = mf::permute<mf::batch_axis, mf::rows_axis, mf::columns_axis, patch_rows, patch_columns,
-                                     mf::channels_axis>(cut);
+    const auto patches =
+        mf::permute<mf::batch_axis, mf::rows_axis, mf::columns_axis, patch_rows, patch_columns, mf::channels_axis>(cut);
     const auto tokens = mf::merge<mf::width_axis, patch_rows, patch_columns, mf::channels_axis>(
         mf::merge<mf::tokens_axis, mf::rows_axis, mf::columns_axis>(patches));
-    const auto pixels = mf::merge<mf::samples_axis, mf::batch_axis, mf::rows_axis, mf::columns_axis, mf::channels_axis>(image);
-    const auto turned = mf::permute<mf::width_axis, mf::batch_axis, mf::keys_axis>(mf::rename<mf::tokens_axis, mf::keys_axis>(tokens));
+    const auto pixels =
+        mf::merge<mf::samples_axis, mf::batch_axis, mf::rows_axis, mf::columns_axis, mf::channels_axis>(image);
+    const auto turned =
+        mf::permute<mf::width_axis, mf::batch_axis, mf::keys_axis>(mf::rename<mf::tokens_axis, mf::keys_axis>(tokens));
     const auto flat = mf::merge<mf::samples_axis, mf::width_axis, mf::batch_axis, mf::keys_axis>(turned);
     return pixels * flat * flat;
   }

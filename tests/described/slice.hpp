@@ -20,7 +20,8 @@ template <class D> struct slice_example {
     const auto second = mf::slice<mf::tokens_axis>(mf::tanh(a), 2, 2);
     const auto half = mf::parts<mf::width_axis, 3, 3>(b);
     const auto third = mf::parts<mf::tokens_axis>(mf::get<0>(half) * mf::get<1>(half), 2, 2, 2);
-    return first * mf::slice_of<mf::tokens_axis, 2>(a, 3) * second + mf::get<0>(third) * mf::get<2>(third) * mf::get<1>(third);
+    return first * mf::slice_of<mf::tokens_axis, 2>(a, 3) * second +
+           mf::get<0>(third) * mf::get<2>(third) * mf::get<1>(third);
   }
 };
 
@@ -30,8 +31,8 @@ template <class D> struct cyclic_example {
     return mf::make_pack(draw.normal<D>(mf::shape<mf::batch<>, mf::frames<5>, mf::width<>>(2, 3)));
   }
   constexpr auto operator()(const auto& x) const {
-    return mf::flip<mf::frames_axis>(x) * x + mf::roll<mf::frames_axis>(mf::square(x), 2) * mf::roll<mf::width_axis>(x, -4) *
-           mf::flip<mf::batch_axis>(x);
+    return mf::flip<mf::frames_axis>(x) * x +
+           mf::roll<mf::frames_axis>(mf::square(x), 2) * mf::roll<mf::width_axis>(x, -4) * mf::flip<mf::batch_axis>(x);
   }
 };
 

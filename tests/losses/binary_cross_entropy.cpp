@@ -51,9 +51,10 @@ TEST_CASE("binary cross-entropy stays finite where a probability rounds to 0 or 
 TEST_CASE("binary cross-entropy refuses what it cannot use") {
   const double nan = std::nan(""), inf = std::numeric_limits<double>::infinity();
   const auto targets = of(grid(1), {1, 0, 0});
-  CHECK_THROWS_WITH_AS(mf::binary_cross_entropy(of(grid(1), {1, nan, 3}), targets),
-                       "binary_cross_entropy: logit not finite at [batch 0, width 1]; expected a finite number; got nan",
-                       mf::argument_error);
+  CHECK_THROWS_WITH_AS(
+      mf::binary_cross_entropy(of(grid(1), {1, nan, 3}), targets),
+      "binary_cross_entropy: logit not finite at [batch 0, width 1]; expected a finite number; got nan",
+      mf::argument_error);
   for (const double bad : {inf, -inf}) {
     CHECK_THROWS_AS(mf::binary_cross_entropy(of(grid(1), {bad, 1, 3}), targets), mf::argument_error);
     CHECK_THROWS_AS(mf::binary_cross_entropy(of(grid(1), {1, 1, bad}), targets), mf::argument_error);
@@ -62,9 +63,10 @@ TEST_CASE("binary cross-entropy refuses what it cannot use") {
   CHECK_THROWS_AS(mf::binary_cross_entropy(targets, targets, of(items(1), {0})), mf::argument_error);
   CHECK_THROWS_AS(mf::binary_cross_entropy(targets, targets, {mf::reduction::mean, -0.5}), mf::argument_error);
   CHECK_THROWS_AS(mf::binary_cross_entropy(targets, of(grid(2), {1, 2, 3, 4, 5, 6})), mf::shape_error);
-  CHECK_THROWS_WITH_AS(mf::binary_cross_entropy_of_probabilities(of(grid(1), {0.5, 1.25, 0}), targets),
-                       "binary_cross_entropy_of_probabilities: probability out of range at [batch 0, width 1]; expected a "
-                       "number in [0, 1]; got 1.250000",
-                       mf::argument_error);
+  CHECK_THROWS_WITH_AS(
+      mf::binary_cross_entropy_of_probabilities(of(grid(1), {0.5, 1.25, 0}), targets),
+      "binary_cross_entropy_of_probabilities: probability out of range at [batch 0, width 1]; expected a "
+      "number in [0, 1]; got 1.250000",
+      mf::argument_error);
   CHECK_THROWS_AS(mf::binary_cross_entropy_of_probabilities(of(grid(1), {-0.5, 1, 0}), targets), mf::argument_error);
 }

@@ -2,7 +2,9 @@
 
 namespace mf = multifuse;
 
-TEST_CASE("contrastive losses: gradients, precision, determinism") { check::described<described::contrastive_example>(); }
+TEST_CASE("contrastive losses: gradients, precision, determinism") {
+  check::described<described::contrastive_example>();
+}
 
 namespace {
 
@@ -36,7 +38,9 @@ TEST_CASE("contrastive losses are what their definitions say") {
   std::vector<double> z = a;
   z.insert(z.end(), b.begin(), b.end());
   for (std::size_t i = 0; i < 6; ++i)
-    all += naive([&](auto r, auto c) { return dot(z, r, z, c) / 0.5; }, 6, i, (i + 3) % 6, [&](auto j) { return j != i; }) / 6;
+    all += naive([&](auto r, auto c) { return dot(z, r, z, c) / 0.5; }, 6, i, (i + 3) % 6,
+                 [&](auto j) { return j != i; }) /
+           6;
   CHECK(number(mf::info_nce(of(a), of(b), {0.2})) == doctest::Approx((rows + columns) / 2));
   CHECK(number(mf::info_nce(of(a), of(b), {0.2, mf::contrast_direction::first_to_second})) == doctest::Approx(rows));
   CHECK(number(mf::nt_xent(of(a), of(b), 0.5)) == doctest::Approx(all));

@@ -42,7 +42,8 @@ TEST_CASE("cross-entropy is what its definition says") {
   for (std::size_t i = 0; i < 6; ++i) smooth[i] = 0.7 * hard[i] + 0.3 / 3;
   const double smoothed = (naive(x, smooth, 0, 3) + naive(x, smooth, 1, 3)) / 2;
   CHECK(number(mf::cross_entropy(logits, labels, {.smoothing = 0.3})) == doctest::Approx(smoothed));
-  CHECK(number(mf::cross_entropy(logits, of<dev>(logits_shape(2), hard), {.smoothing = 0.3})) == doctest::Approx(smoothed));
+  CHECK(number(mf::cross_entropy(logits, of<dev>(logits_shape(2), hard), {.smoothing = 0.3})) ==
+        doctest::Approx(smoothed));
 }
 
 TEST_CASE("cross-entropy of huge logits does not overflow") {
@@ -70,14 +71,18 @@ TEST_CASE("cross-entropy refuses what it cannot use") {
   CHECK_THROWS_WITH_AS(mf::cross_entropy(logits, of<ints>(items(2), {0, 3})),
                        "cross_entropy: label out of range at [batch 1]; expected 0 ... 2; got 3", mf::argument_error);
   CHECK_THROWS_AS(mf::cross_entropy(logits, of<ints>(items(2), {-1, 0})), mf::argument_error);
-  CHECK_THROWS_WITH_AS(mf::cross_entropy(of<dev>(logits_shape(2), {1, 2, 3, 4, std::nan(""), 5}), of<ints>(items(2), {0, 1})),
-                       "cross_entropy: logit not finite at [batch 1, width 1]; expected a finite number; got nan",
-                       mf::argument_error);
-  CHECK_THROWS_AS(mf::cross_entropy(of<dev>(logits_shape(1), {1, -inf, 3}), of<ints>(items(1), {0})), mf::argument_error);
-  CHECK_THROWS_AS(mf::cross_entropy(of<dev>(logits_shape(1), {1, inf, 3}), of<ints>(items(1), {1})), mf::argument_error);
-  CHECK_THROWS_AS(mf::cross_entropy(logits, of<dev>(logits_shape(2), {0, 0, std::nan(""), 0, 0, 0})), mf::argument_error);
+  CHECK_THROWS_WITH_AS(
+      mf::cross_entropy(of<dev>(logits_shape(2), {1, 2, 3, 4, std::nan(""), 5}), of<ints>(items(2), {0, 1})),
+      "cross_entropy: logit not finite at [batch 1, width 1]; expected a finite number; got nan", mf::argument_error);
+  CHECK_THROWS_AS(mf::cross_entropy(of<dev>(logits_shape(1), {1, -inf, 3}), of<ints>(items(1), {0})),
+                  mf::argument_error);
+  CHECK_THROWS_AS(mf::cross_entropy(of<dev>(logits_shape(1), {1, inf, 3}), of<ints>(items(1), {1})),
+                  mf::argument_error);
+  CHECK_THROWS_AS(mf::cross_entropy(logits, of<dev>(logits_shape(2), {0, 0, std::nan(""), 0, 0, 0})),
+                  mf::argument_error);
   CHECK_THROWS_AS(mf::cross_entropy(logits, of<ints>(items(2), {0, 1}), of<dev>(items(2), {0, 0})), mf::argument_error);
-  CHECK_THROWS_AS(mf::cross_entropy(logits, of<ints>(items(2), {0, 1}), of<dev>(items(2), {1, std::nan("")})), mf::argument_error);
+  CHECK_THROWS_AS(mf::cross_entropy(logits, of<ints>(items(2), {0, 1}), of<dev>(items(2), {1, std::nan("")})),
+                  mf::argument_error);
   CHECK_THROWS_AS(mf::cross_entropy(logits, of<ints>(items(2), {0, 1}), {.smoothing = 1.5}), mf::argument_error);
   CHECK_THROWS_AS(mf::cross_entropy(logits, of<ints>(items(3), {0, 1, 2})), mf::shape_error);
   CHECK_THROWS_AS(mf::cross_entropy(logits, of<ints>(items(2), {0, 1}), of<dev>(items(1), {1})), mf::shape_error);

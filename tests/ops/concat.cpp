@@ -19,8 +19,8 @@ TEST_CASE("concat joins along any axis; static extents add up") {
   CHECK(mf::concat<mf::tokens_axis>(a).data() == a.data());
 
   const mf::tensor<dev, mf::shape<mf::batch<>, mf::tokens<2>>> more(mf::shape<mf::batch<>, mf::tokens<2>>(3));
-  CHECK_THROWS_WITH_AS(mf::concat<mf::tokens_axis>(b, more), "concat: values disagree on the batch axis; expected 2; got 3",
-                       mf::shape_error);
+  CHECK_THROWS_WITH_AS(mf::concat<mf::tokens_axis>(b, more),
+                       "concat: values disagree on the batch axis; expected 2; got 3", mf::shape_error);
   CHECK_THROWS_AS(mf::concat<mf::tokens_axis>(a, more), mf::shape_error);
 }
 

@@ -86,7 +86,8 @@ TEST_CASE("stochastic depth drops whole items with its rate") {
 TEST_CASE("stochastic depth with a given pattern") {
   const std::vector<float> pattern{0, 1, 0.5f};
   const mf::tensor<dev, mf::shape<mf::batch<3>>> factors({}, pattern);
-  CHECK(mf::evaluate(mf::drop_path(ones(batch(3)), factors)).to_host() == std::vector<float>{0, 0, 0, 1, 1, 1, 0.5f, 0.5f, 0.5f});
+  CHECK(mf::evaluate(mf::drop_path(ones(batch(3)), factors)).to_host() ==
+        std::vector<float>{0, 0, 0, 1, 1, 1, 0.5f, 0.5f, 0.5f});
 }
 
 TEST_CASE("rates outside [0, 1) are refused") {

@@ -12,7 +12,8 @@ template <class D = dev, class S> mf::tensor<D, S> counted(const S& shape) {
   return {shape, std::span<const typename D::scalar>(values)};
 }
 
-template <class X, class S> constexpr bool has_shape = std::is_same_v<std::remove_cvref_t<decltype(std::declval<X>().dims())>, S>;
+template <class X, class S>
+constexpr bool has_shape = std::is_same_v<std::remove_cvref_t<decltype(std::declval<X>().dims())>, S>;
 
 }  // namespace
 
@@ -30,7 +31,8 @@ TEST_CASE("merge, split and rename share the elements and keep static extents") 
   CHECK(back.data() == x.data());
 
   const auto cut = mf::split<mf::batch_axis, mf::batch<>, mf::frames<>>(x, 1);
-  static_assert(has_shape<decltype(cut), mf::shape<mf::batch<>, mf::frames<>, mf::rows<4>, mf::columns<6>, mf::channels<2>>>);
+  static_assert(
+      has_shape<decltype(cut), mf::shape<mf::batch<>, mf::frames<>, mf::rows<4>, mf::columns<6>, mf::channels<2>>>);
   CHECK(cut.dims()[0] == 1);
   CHECK(cut.dims()[1] == 3);
   CHECK(mf::split<mf::batch_axis, mf::batch<>, mf::frames<>>(x, 3, 1).dims()[0] == 3);
@@ -70,7 +72,8 @@ TEST_CASE("permute moves elements where a loop says") {
     for (isize h = 0; h < 3; ++h)
       for (isize t = 0; t < 4; ++t)
         for (isize w = 0; w < 5; ++w)
-          equal = equal && in[std::size_t(((b * 3 + h) * 4 + t) * 5 + w)] == out[std::size_t(((t * 2 + b) * 5 + w) * 3 + h)];
+          equal = equal &&
+                  in[std::size_t(((b * 3 + h) * 4 + t) * 5 + w)] == out[std::size_t(((t * 2 + b) * 5 + w) * 3 + h)];
   CHECK(equal);
   const auto back = mf::permute<mf::batch_axis, mf::heads_axis, mf::tokens_axis, mf::width_axis>(y);
   CHECK(back.to_host() == in);
@@ -80,7 +83,8 @@ TEST_CASE("rearrangements of shapes are constant expressions and cost nothing bu
   constexpr auto bytes = [] {
     mf::operation_count count;
     const mf::tensor<mf::meta, mf::shape<mf::batch<2>, mf::rows<4>, mf::columns<6>>> x({}, &count);
-    const auto y = mf::permute<mf::tokens_axis, mf::batch_axis>(mf::merge<mf::tokens_axis, mf::rows_axis, mf::columns_axis>(x));
+    const auto y =
+        mf::permute<mf::tokens_axis, mf::batch_axis>(mf::merge<mf::tokens_axis, mf::rows_axis, mf::columns_axis>(x));
     return y.dims()[0] == 24 && count.forward_flops == 0 ? count.activation_bytes : -1.0;
   }();
   static_assert(bytes == 2 * 24 * 4.0);
@@ -94,7 +98,8 @@ TEST_CASE("rearrangements refuse what does not fit") {
   CHECK_THROWS_AS((mf::split<mf::tokens_axis, mf::rows<>, mf::columns<>>(x, 0)), mf::shape_error);
   CHECK_THROWS_AS((mf::split<mf::tokens_axis, mf::rows<>, mf::columns<>>(x, -2, -5)), mf::shape_error);
   CHECK_THROWS_AS((mf::split<mf::tokens_axis, mf::rows<2>, mf::columns<4>>(x)), mf::shape_error);
-  static_assert(!mf::neighboring_axes<mf::shape<mf::batch<>, mf::tokens<>, mf::width<2>>, mf::batch_axis, mf::width_axis>);
+  static_assert(
+      !mf::neighboring_axes<mf::shape<mf::batch<>, mf::tokens<>, mf::width<2>>, mf::batch_axis, mf::width_axis>);
   static_assert(!mf::neighboring_axes<mf::shape<mf::batch<>, mf::tokens<>>, mf::tokens_axis, mf::batch_axis>);
   static_assert(!mf::neighboring_axes<mf::shape<mf::batch<>, mf::tokens<>>, mf::tokens_axis, mf::width_axis>);
   static_assert(!mf::permutation_of_axes<mf::shape<mf::batch<>, mf::tokens<>>, mf::tokens_axis, mf::tokens_axis>);

@@ -21,7 +21,8 @@ TEST_CASE("slices are the elements that they say") {
   CHECK(mf::slice<mf::batch_axis, 1, 1>(x).to_host() == std::vector<float>{11, 12, 13, 14, 15, 16});
   CHECK(mf::slice<mf::width_axis, 1, 1>(x).to_host() == std::vector<float>{2, 4, 6, 12, 14, 16});
   const auto one = mf::slice_of<mf::tokens_axis, 1>(x, 2);
-  static_assert(std::is_same_v<decltype(one), const mf::tensor<dev, mf::shape<mf::batch<2>, mf::tokens<1>, mf::width<2>>>>);
+  static_assert(
+      std::is_same_v<decltype(one), const mf::tensor<dev, mf::shape<mf::batch<2>, mf::tokens<1>, mf::width<2>>>>);
   CHECK(one.to_host() == std::vector<float>{5, 6, 15, 16});
 
   const auto two = mf::parts<mf::tokens_axis, 1, 2>(x);
@@ -53,7 +54,8 @@ TEST_CASE("slices of shapes are constant expressions") {
 TEST_CASE("slices refuse what is not there") {
   const auto x = example();
   CHECK_THROWS_WITH_AS(mf::slice<mf::tokens_axis>(x, 2, 2),
-                       "slice: not within the tokens axis; expected elements of 0 ... 2; got 2 from 2 on", mf::shape_error);
+                       "slice: not within the tokens axis; expected elements of 0 ... 2; got 2 from 2 on",
+                       mf::shape_error);
   CHECK_THROWS_AS(mf::slice<mf::tokens_axis>(x, -1, 2), mf::shape_error);
   CHECK_THROWS_AS(mf::slice<mf::tokens_axis>(x, 0, 0), mf::shape_error);
   CHECK_THROWS_AS(mf::slice<mf::tokens_axis>(x, std::numeric_limits<isize>::max(), 1), mf::shape_error);

@@ -42,30 +42,31 @@ struct binary_cross_entropy_options {
   double smoothing = 0;  ///< targets become (1 - smoothing) y + smoothing / classes
 };
 
-/// Binary cross-entropy of logits [batch, ..., classes] with targets in [0, 1] of the same shape: the mean over everything,
-/// or, as in MBT, the sum over classes averaged over the rest. No gradient goes to the targets. Throws argument_error for
-/// logits or targets that are NaN or infinite.
+/// Binary cross-entropy of logits [batch, ..., classes] with targets in [0, 1] of the same shape: the mean over
+/// everything, or, as in MBT, the sum over classes averaged over the rest. No gradient goes to the targets. Throws
+/// argument_error for logits or targets that are NaN or infinite.
 template <value X, value Q>
-  requires same_axes_in_order<detail::shape_of_t<X>, detail::shape_of_t<Q>>
+requires same_axes_in_order<detail::shape_of_t<X>, detail::shape_of_t<Q>>
 constexpr auto binary_cross_entropy(const X& logits, const Q& targets, binary_cross_entropy_options options = {}) {
   return apply(elementwise_loss_op<functions::binary_cross_entropy>{options.reduce, options.smoothing}, logits,
                detail::constant(targets));
 }
-/// Likewise with rows weighted by weights [batch, ...], normalized by their sum. Throws argument_error unless it is positive.
+/// Likewise with rows weighted by weights [batch, ...], normalized by their sum. Throws argument_error unless it is
+/// positive.
 template <value X, value Q, value W>
-  requires same_axes_in_order<detail::shape_of_t<X>, detail::shape_of_t<Q>> &&
-           weights_for<detail::shape_of_t<W>, detail::shape_of_t<X>>
+requires same_axes_in_order<detail::shape_of_t<X>, detail::shape_of_t<Q>> &&
+    weights_for<detail::shape_of_t<W>, detail::shape_of_t<X>>
 constexpr auto binary_cross_entropy(const X& logits, const Q& targets, const W& weights,
                                     binary_cross_entropy_options options = {}) {
   return apply(elementwise_loss_op<functions::binary_cross_entropy>{options.reduce, options.smoothing}, logits,
                detail::constant(targets), detail::constant(weights));
 }
 
-/// Binary cross-entropy of probabilities, such as those of a softmax (LAVISH), with logarithms bounded below by -100: the
-/// mean over everything unless the options say otherwise. No gradient goes to the targets. Throws argument_error for
-/// probabilities outside [0, 1] and for targets that are NaN or infinite.
+/// Binary cross-entropy of probabilities, such as those of a softmax (LAVISH), with logarithms bounded below by -100:
+/// the mean over everything unless the options say otherwise. No gradient goes to the targets. Throws argument_error
+/// for probabilities outside [0, 1] and for targets that are NaN or infinite.
 template <value X, value Q>
-  requires same_axes_in_order<detail::shape_of_t<X>, detail::shape_of_t<Q>>
+requires same_axes_in_order<detail::shape_of_t<X>, detail::shape_of_t<Q>>
 constexpr auto binary_cross_entropy_of_probabilities(const X& probabilities, const Q& targets,
                                                      binary_cross_entropy_options options = {}) {
   return apply(elementwise_loss_op<functions::binary_cross_entropy_of_probabilities>{options.reduce, options.smoothing},

@@ -64,7 +64,8 @@ constexpr void refuse_temperature(std::string_view where, double temperature) {
 /// logits[n, n] = a b^T / temperature and the losses of rows, and of columns; y is their mean. False if not finite.
 template <class D>
 bool contrast_forward(const tensor<D, shape<>>& y, const typename D::scalar* a, const typename D::scalar* b, isize n,
-                      isize width, double temperature, isize shift, bool both, bool without_diagonal, contrast<D>& kept) {
+                      isize width, double temperature, isize shift, bool both, bool without_diagonal,
+                      contrast<D>& kept) {
   using T = typename D::scalar;
   kept.logits = tensor<D, shape<rows<>, columns<>>>(shape<rows<>, columns<>>(n, n));
   D::multiply(1, n, n, width, T(1 / temperature), {a, width, 0}, {b, width, 0, layout::transposed}, T(0),
@@ -74,8 +75,9 @@ bool contrast_forward(const tensor<D, shape<>>& y, const typename D::scalar* a, 
   const T scale = T(1.0 / double(directions * n));
   const auto run = [&](tensor<D, shape<rows<>>>& sums, isize row_stride, isize column_stride, T* to) {
     sums = tensor<D, shape<rows<>>>(shape<rows<>>(n));
-    D::for_each(n, 1, contrast_kernel<T>{kept.logits.data(), n, row_stride, column_stride, shift, without_diagonal, scale, to,
-                                         sums.data()});
+    D::for_each(n, 1,
+                contrast_kernel<T>{kept.logits.data(), n, row_stride, column_stride, shift, without_diagonal, scale, to,
+                                   sums.data()});
   };
   run(kept.row_sums, n, 1, losses.data());
   if (both) run(kept.column_sums, 1, n, losses.data() + n);
@@ -89,9 +91,10 @@ tensor<D, shape<rows<>, columns<>>> contrast_backward(const tensor<D, shape<>>& 
   using T = typename D::scalar;
   const isize n = kept.row_sums.size(), directions = kept.column_sums ? 2 : 1;
   tensor<D, shape<rows<>, columns<>>> gradient(kept.logits.dims());
-  D::for_each(n, n, contrast_back_kernel<T>{kept.logits.data(), kept.row_sums.data(), kept.column_sums.data(), dy.data(), n,
-                                            shift, without_diagonal, T(1.0 / (temperature * double(directions * n))),
-                                            gradient.data()});
+  D::for_each(
+      n, n,
+      contrast_back_kernel<T>{kept.logits.data(), kept.row_sums.data(), kept.column_sums.data(), dy.data(), n, shift,
+                              without_diagonal, T(1.0 / (temperature * double(directions * n))), gradient.data()});
   return gradient;
 }
 
@@ -122,8 +125,8 @@ struct info_nce_op {
   template <class D, class A, class B>
   detail::contrast<D> forward(const tensor<D, scalar_shape>& y, const tensor<D, A>& a, const tensor<D, B>& b) const {
     detail::contrast<D> kept;
-    if (!detail::contrast_forward(y, a.data(), b.data(), a.dims()[0], a.dims()[1], options.temperature, 0, both(), false,
-                                  kept)) {
+    if (!detail::contrast_forward(y, a.data(), b.data(), a.dims()[0], a.dims()[1], options.temperature, 0, both(),
+                                  false, kept)) {
       detail::refuse_not_finite(name, "feature of the first stream", a);
       detail::refuse_not_finite(name, "feature of the second stream", b);
     }
@@ -181,7 +184,8 @@ struct nt_xent_op {
     const auto g = detail::contrast_backward(dy, kept, temperature, n / 2, true);
     const auto to = dz.open();
     D::multiply(1, n, width, n, T(1), {g.data(), n, 0}, {z.data(), width, 0}, to.beta, {to.data, width, 0});
-    D::multiply(1, n, width, n, T(1), {g.data(), n, 0, layout::transposed}, {z.data(), width, 0}, T(1), {to.data, width, 0});
+    D::multiply(1, n, width, n, T(1), {g.data(), n, 0, layout::transposed}, {z.data(), width, 0}, T(1),
+                {to.data, width, 0});
   }
 };
 
@@ -189,24 +193,25 @@ struct nt_xent_op {
 template <class A, class B>
 concept paired_features = A::rank == 2 && same_axes_in_order<A, B>;
 
-/// InfoNCE (van den Oord et al. 2018): row i of a and row i of b, both [batch, width], belong together; every other pair
-/// of rows in the batch does not. With s = a b^T / temperature, the mean of -log softmax(s)_ii over rows, or over rows and
-/// columns (CLIP, Radford et al. 2021). Give normalized features; for a learned temperature scale one of them and say 1
-/// here. Throws argument_error for NaN or infinite features and for a temperature that is not positive.
+/// InfoNCE (van den Oord et al. 2018): row i of a and row i of b, both [batch, width], belong together; every other
+/// pair of rows in the batch does not. With s = a b^T / temperature, the mean of -log softmax(s)_ii over rows, or over
+/// rows and columns (CLIP, Radford et al. 2021). Give normalized features; for a learned temperature scale one of them
+/// and say 1 here. Throws argument_error for NaN or infinite features and for a temperature that is not positive.
 template <value A, value B>
-  requires paired_features<detail::shape_of_t<A>, detail::shape_of_t<B>>
+requires paired_features<detail::shape_of_t<A>, detail::shape_of_t<B>>
 constexpr auto info_nce(const A& a, const B& b, contrastive_options options = {}) {
   return apply(info_nce_op{options}, a, b);
 }
 
-/// NT-Xent (SimCLR, Chen et al. 2020): like `info_nce`, but each of the 2 n rows of both looks for its partner among all
-/// others of both. Throws as `info_nce`.
+/// NT-Xent (SimCLR, Chen et al. 2020): like `info_nce`, but each of the 2 n rows of both looks for its partner among
+/// all others of both. Throws as `info_nce`.
 template <value A, value B>
-  requires paired_features<detail::shape_of_t<A>, detail::shape_of_t<B>>
+requires paired_features<detail::shape_of_t<A>, detail::shape_of_t<B>>
 constexpr auto nt_xent(const A& a, const B& b, double temperature = 0.5) {
   using S = detail::shape_of_t<A>;
   detail::require_equal<nt_xent_op>(detail::dims_of(a), detail::dims_of(b));
-  return apply(nt_xent_op{temperature}, concat<typename detail::last_axis_of<exchange_axis<S, last_tag<S>>>::type::tag>(a, b));
+  return apply(nt_xent_op{temperature},
+               concat<typename detail::last_axis_of<exchange_axis<S, last_tag<S>>>::type::tag>(a, b));
 }
 
 }  // namespace multifuse

@@ -86,7 +86,9 @@ struct cross_entropy_op {
     (detail::require_equal<cross_entropy_op>(detail::rows_of(logits), weights), ...);
     return {};
   }
-  constexpr double flops(const scalar_shape&, const auto& logits, const auto&...) const { return 18.0 * double(logits.size()); }
+  constexpr double flops(const scalar_shape&, const auto& logits, const auto&...) const {
+    return 18.0 * double(logits.size());
+  }
   constexpr double backward_flops(const scalar_shape&, const auto& logits, const auto&...) const {
     return 15.0 * double(logits.size());
   }
@@ -109,8 +111,8 @@ struct cross_entropy_op {
     const auto target = targets_of<T>(targets, classes);
     D::for_each(rows, 1,
                 detail::cross_entropy_kernel<T, std::remove_const_t<decltype(target)>>{
-                    logits.data(), classes, target, kept.factors, losses.data(), kept.log_sums.data(), kept.masses.data(),
-                    std::numeric_limits<T>::quiet_NaN()});
+                    logits.data(), classes, target, kept.factors, losses.data(), kept.log_sums.data(),
+                    kept.masses.data(), std::numeric_limits<T>::quiet_NaN()});
     if (!detail::sum_rows(y, losses)) {
       detail::refuse_not_finite(name, "logit", logits);
       if constexpr (Q::rank == S::rank)
@@ -152,18 +154,19 @@ struct cross_entropy_op {
   }
 };
 
-/// Softmax cross-entropy, the mean over rows of -sum_c target_c log softmax(logits)_c. Logits [batch, ..., classes]; targets
-/// are 32-bit integer labels [batch, ...] or numbers [batch, ..., classes], which need not sum to 1 (Szegedy et al. 2016 for
-/// the smoothing in the options). No gradient goes to the targets. Throws argument_error for logits or targets that
-/// are NaN or infinite and for a label outside 0 ... classes - 1.
+/// Softmax cross-entropy, the mean over rows of -sum_c target_c log softmax(logits)_c. Logits [batch, ..., classes];
+/// targets are 32-bit integer labels [batch, ...] or numbers [batch, ..., classes], which need not sum to 1 (Szegedy et
+/// al. 2016 for the smoothing in the options). No gradient goes to the targets. Throws argument_error for logits or
+/// targets that are NaN or infinite and for a label outside 0 ... classes - 1.
 template <value X, value Q>
-  requires targets_for<detail::shape_of_t<Q>, detail::shape_of_t<X>>
+requires targets_for<detail::shape_of_t<Q>, detail::shape_of_t<X>>
 constexpr auto cross_entropy(const X& logits, const Q& targets, cross_entropy_options options = {}) {
   return apply(cross_entropy_op{options}, logits, detail::constant(targets));
 }
 /// Likewise as a mean weighted by weights [batch, ...]. Throws argument_error unless their sum is positive.
 template <value X, value Q, value W>
-  requires targets_for<detail::shape_of_t<Q>, detail::shape_of_t<X>> && weights_for<detail::shape_of_t<W>, detail::shape_of_t<X>>
+requires targets_for<detail::shape_of_t<Q>, detail::shape_of_t<X>> &&
+    weights_for<detail::shape_of_t<W>, detail::shape_of_t<X>>
 constexpr auto cross_entropy(const X& logits, const Q& targets, const W& weights, cross_entropy_options options = {}) {
   return apply(cross_entropy_op{options}, logits, detail::constant(targets), detail::constant(weights));
 }

@@ -41,9 +41,9 @@ template <class F, class T> struct elementwise_back_kernel {
 }  // namespace detail
 
 /// The operation behind losses that compare predictions and targets element by element. F has a `name` and a name for
-/// its `input`, `flops`, `value(x, y)`, `slope(x, y)` with respect to x, and `symmetric` if that is minus the slope with
-/// respect to y; `in_range(x)` and `range` if it does not take all numbers. Targets become (1 - smoothing) y + smoothing / n
-/// with n elements in the last axis.
+/// its `input`, `flops`, `value(x, y)`, `slope(x, y)` with respect to x, and `symmetric` if that is minus the slope
+/// with respect to y; `in_range(x)` and `range` if it does not take all numbers. Targets become (1 - smoothing) y +
+/// smoothing / n with n elements in the last axis.
 template <class F> struct elementwise_loss_op {
   static constexpr std::string_view name = F::name;
   reduction reduce;
@@ -57,7 +57,9 @@ template <class F> struct elementwise_loss_op {
     (detail::require_equal<elementwise_loss_op>(detail::rows_of(x), weights), ...);
     return {};
   }
-  constexpr double flops(const scalar_shape&, const auto& x, const auto&...) const { return F::flops * double(x.size()); }
+  constexpr double flops(const scalar_shape&, const auto& x, const auto&...) const {
+    return F::flops * double(x.size());
+  }
   constexpr double backward_flops(const scalar_shape&, const auto& x, const auto&...) const {
     return F::flops * double(x.size());
   }
@@ -67,7 +69,8 @@ template <class F> struct elementwise_loss_op {
                                  const tensor<D, W>&... weights) const {
     const isize rows = x.dims().leading(), columns = x.dims().last();
     const tensor<D, multifuse::shape<samples<>>> losses{multifuse::shape<samples<>>(rows)};
-    const auto factors = detail::factors_of<D>(name, rows, reduce == reduction::mean ? double(columns) : 1.0, weights...);
+    const auto factors =
+        detail::factors_of<D>(name, rows, reduce == reduction::mean ? double(columns) : 1.0, weights...);
     D::for_each(rows, 1,
                 detail::elementwise_kernel<F, T>{x.data(), targets.data(), columns, T(1 - smoothing),
                                                  T(smoothing / double(columns)), factors, losses.data()});
@@ -80,25 +83,26 @@ template <class F> struct elementwise_loss_op {
   }
 
   template <class D, class S, class Q, class T>
-  void backward(const tensor<D, scalar_shape>& dy, const tensor<D, scalar_shape>&, const detail::row_factors<T>& factors,
-                const tensor<D, S>& x, const tensor<D, Q>& targets, const gradient_sink<D, S>& dx,
-                const gradient_sink<D, Q>& dtargets) const {
+  void backward(const tensor<D, scalar_shape>& dy, const tensor<D, scalar_shape>&,
+                const detail::row_factors<T>& factors, const tensor<D, S>& x, const tensor<D, Q>& targets,
+                const gradient_sink<D, S>& dx, const gradient_sink<D, Q>& dtargets) const {
     const auto push = [&](const auto& sink, T sign) {
       if (!sink) return;
       const isize columns = x.dims().last();
       const auto to = sink.open();
       D::for_each(x.dims().leading(), columns,
                   detail::elementwise_back_kernel<F, T>{x.data(), targets.data(), columns, T(1 - smoothing),
-                                                        T(smoothing / double(columns)), sign, factors, dy.data(), to.data,
-                                                        to.beta != T(0)});
+                                                        T(smoothing / double(columns)), sign, factors, dy.data(),
+                                                        to.data, to.beta != T(0)});
     };
     push(dx, T(1));
     if constexpr (requires { F::symmetric; }) push(dtargets, T(-1));
   }
   template <class D, class S, class Q, class W, class T>
-  void backward(const tensor<D, scalar_shape>& dy, const tensor<D, scalar_shape>& y, const detail::row_factors<T>& factors,
-                const tensor<D, S>& x, const tensor<D, Q>& targets, const tensor<D, W>&, const gradient_sink<D, S>& dx,
-                const gradient_sink<D, Q>& dtargets, const auto&) const {
+  void backward(const tensor<D, scalar_shape>& dy, const tensor<D, scalar_shape>& y,
+                const detail::row_factors<T>& factors, const tensor<D, S>& x, const tensor<D, Q>& targets,
+                const tensor<D, W>&, const gradient_sink<D, S>& dx, const gradient_sink<D, Q>& dtargets,
+                const auto&) const {
     backward(dy, y, factors, x, targets, dx, dtargets);
   }
 

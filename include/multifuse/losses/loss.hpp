@@ -11,7 +11,7 @@ namespace multifuse {
 /// The message of targets that do not belong to predictions: they have the same axes, or all but the last.
 template <class Targets, class Predictions>
 concept targets_for = same_axes_in_order<Predictions, Targets> ||
-                      same_axes_in_order<exchange_axis<Predictions, last_tag<Predictions>>, Targets>;
+    same_axes_in_order<exchange_axis<Predictions, last_tag<Predictions>>, Targets>;
 
 /// The message of weights that do not belong to predictions: one for each row, so all axes but the last.
 template <class Weights, class Predictions>
@@ -53,7 +53,8 @@ template <class T> struct row_factors {
   MULTIFUSE_HD T of(isize row) const { return weights ? weights[row] * scale : scale; }
 };
 
-/// The factors of a mean over rows, `divisor` terms in each. Throws argument_error unless the weights have a positive sum.
+/// The factors of a mean over rows, `divisor` terms in each. Throws argument_error unless the weights have a positive
+/// sum.
 template <class D, class T = typename D::scalar>
 row_factors<T> factors_of(std::string_view, isize rows, double divisor) {
   return {nullptr, T(1.0 / (double(rows) * divisor))};

@@ -100,7 +100,9 @@ struct triplet_op {
     detail::require_equal<triplet_op>(anchor, negative);
     return {};
   }
-  constexpr double flops(const scalar_shape&, const auto& anchor, const auto&...) const { return 18.0 * double(anchor.size()); }
+  constexpr double flops(const scalar_shape&, const auto& anchor, const auto&...) const {
+    return 18.0 * double(anchor.size());
+  }
 
   template <class D, class A, class P, class N>
   void forward(const tensor<D, scalar_shape>& y, const tensor<D, A>& anchor, const tensor<D, P>& positive,
@@ -125,9 +127,9 @@ struct triplet_op {
     const auto to_anchor = target<T>(danchor), to_positive = target<T>(dpositive), to_negative = target<T>(dnegative);
     const isize rows = anchor.dims().leading();
     D::for_each(rows, 1,
-                detail::triplet_back_kernel<T>{anchor.data(), positive.data(), negative.data(), dy.data(), anchor.dims().last(),
-                                               T(options.margin), T(1.0 / double(rows)), options.distance, to_anchor,
-                                               to_positive, to_negative});
+                detail::triplet_back_kernel<T>{anchor.data(), positive.data(), negative.data(), dy.data(),
+                                               anchor.dims().last(), T(options.margin), T(1.0 / double(rows)),
+                                               options.distance, to_anchor, to_positive, to_negative});
   }
 
  private:
@@ -138,10 +140,11 @@ struct triplet_op {
   }
 };
 
-/// Triplet loss (Schroff et al. 2015): the mean over rows of max(0, margin + distance(anchor, positive) - distance(anchor,
-/// negative)), all three [batch, ..., width]. Throws argument_error for NaN or infinite elements and for a negative margin.
+/// Triplet loss (Schroff et al. 2015): the mean over rows of max(0, margin + distance(anchor, positive) -
+/// distance(anchor, negative)), all three [batch, ..., width]. Throws argument_error for NaN or infinite elements and
+/// for a negative margin.
 template <value A, value P, value N>
-  requires same_axes_in_order<detail::shape_of_t<A>, detail::shape_of_t<P>, detail::shape_of_t<N>>
+requires same_axes_in_order<detail::shape_of_t<A>, detail::shape_of_t<P>, detail::shape_of_t<N>>
 constexpr auto triplet(const A& anchor, const P& positive, const N& negative, triplet_options options = {}) {
   return apply(triplet_op{options}, anchor, positive, negative);
 }

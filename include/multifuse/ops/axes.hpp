@@ -20,8 +20,8 @@ template <class... A> inline constexpr bool different_axes<shape<A...>> = all_di
 
 template <class A, class B> inline constexpr bool equal_axes = false;
 template <class... A, class... B>
-  requires(sizeof...(A) == sizeof...(B))
-inline constexpr bool equal_axes<shape<A...>, shape<B...>> = (std::is_same_v<typename A::tag, typename B::tag> && ...);
+requires(sizeof...(A) == sizeof...(B)) inline constexpr bool equal_axes<shape<A...>, shape<B...>> =
+    (std::is_same_v<typename A::tag, typename B::tag> && ...);
 
 /// A shape seen from one axis: what is before it, it, and what is behind it in memory.
 struct axis_view {

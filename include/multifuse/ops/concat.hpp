@@ -18,8 +18,9 @@ template <class Tag, bool Joined, class... S> constexpr isize joined_extent() {
 
 template <class Tag, class First, class... S> struct concatenated;
 template <class Tag, class... A, class... S> struct concatenated<Tag, shape<A...>, S...> {
-  using type = shape<
-      axis<typename A::tag, joined_extent<typename A::tag, std::is_same_v<typename A::tag, Tag>, shape<A...>, S...>()>...>;
+  using type =
+      shape<axis<typename A::tag,
+                 joined_extent<typename A::tag, std::is_same_v<typename A::tag, Tag>, shape<A...>, S...>()>...>;
 };
 
 }  // namespace detail
@@ -75,8 +76,9 @@ template <class Tag> struct concat_op {
   }
   template <class R, class A> static constexpr void check_axis() {
     if constexpr (!std::is_same_v<typename A::tag, Tag>)
-      static_assert(extent_mismatch<concat_op, typename A::tag, R::template static_extent<typename A::tag>(), A::extent>::value,
-                    "multifuse: values to be joined disagree on another axis (read: operation, axis, expected, got)");
+      static_assert(
+          extent_mismatch<concat_op, typename A::tag, R::template static_extent<typename A::tag>(), A::extent>::value,
+          "multifuse: values to be joined disagree on another axis (read: operation, axis, expected, got)");
   }
   template <class R, class S> static constexpr void take_extents(std::array<isize, R::rank>& extents, const S& x) {
     constexpr std::size_t joined = R::template position<Tag>();
@@ -92,11 +94,11 @@ template <class Tag> struct concat_op {
   }
 };
 
-/// Joins values along a named axis, in their order: `concat<tokens_axis>(class_token, patches)` of [batch, 1, width] and
-/// [batch, 196, width] is [batch, 197, width]. All have the same axes in the same order; static extents add up in the
-/// type. One value alone is returned as it is. Throws shape_error where dynamic extents of other axes disagree.
+/// Joins values along a named axis, in their order: `concat<tokens_axis>(class_token, patches)` of [batch, 1, width]
+/// and [batch, 196, width] is [batch, 197, width]. All have the same axes in the same order; static extents add up in
+/// the type. One value alone is returned as it is. Throws shape_error where dynamic extents of other axes disagree.
 template <class Tag, value X, value... Rest>
-  requires has_axis<detail::shape_of_t<X>, Tag> && same_axes_in_order<detail::shape_of_t<X>, detail::shape_of_t<Rest>...>
+requires has_axis<detail::shape_of_t<X>, Tag> && same_axes_in_order<detail::shape_of_t<X>, detail::shape_of_t<Rest>...>
 constexpr auto concat(const X& x, const Rest&... rest) {
   if constexpr (sizeof...(Rest) == 0 && requires { evaluate(x); })
     return evaluate(x);

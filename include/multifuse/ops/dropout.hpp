@@ -19,7 +19,8 @@ inline random_key next_key(tape& recorder, random_stream stream) {
 
 }  // namespace detail
 
-/// The operation behind `dropout`: y_i = x_i / (1 - rate) if number i of the key's sequence is at least the rate, else 0.
+/// The operation behind `dropout`: y_i = x_i / (1 - rate) if number i of the key's sequence is at least the rate, else
+/// 0.
 struct dropout_op {
   static constexpr bool backward_ignores_inputs = true;
   double rate;
@@ -67,10 +68,11 @@ struct dropout_op {
 };
 
 /// Sets each element to 0 with probability `rate` and multiplies the others by 1 / (1 - rate) (Srivastava et al. 2014),
-/// on a tape with `training`; elsewhere it hands x on. The mask follows from the tape's key, the stream and how often the
-/// stream was used before on this tape; the backward pass draws it again. Throws argument_error for a rate outside [0, 1).
+/// on a tape with `training`; elsewhere it hands x on. The mask follows from the tape's key, the stream and how often
+/// the stream was used before on this tape; the backward pass draws it again. Throws argument_error for a rate outside
+/// [0, 1).
 template <value X>
-  requires requires(const X& x) { evaluate(x); }
+requires requires(const X& x) { evaluate(x); }
 constexpr auto dropout(const X& x, double rate, random_stream stream) {
   detail::refuse_rate("dropout", rate);
   const auto y = evaluate(x);
@@ -88,8 +90,10 @@ enum class rescale : bool { no, yes };
 
 /// Stochastic depth with a given pattern [batch], usually of 0 and 1: item i of x is multiplied by pattern[i].
 template <value X, value Pattern>
-  requires(detail::shape_of_t<Pattern>::rank == 1 && std::is_same_v<last_tag<detail::shape_of_t<Pattern>>, batch_axis>)
-constexpr auto drop_path(const X& x, const Pattern& pattern) {
+requires(detail::shape_of_t<Pattern>::rank == 1 &&
+         std::is_same_v<last_tag<detail::shape_of_t<Pattern>>, batch_axis>) constexpr auto drop_path(const X& x,
+                                                                                                     const Pattern&
+                                                                                                         pattern) {
   return x * pattern;
 }
 
@@ -104,11 +108,11 @@ template <class T> struct path_kernel {
 }  // namespace detail
 
 /// Stochastic depth (Huang et al. 2016): sets whole items of a batch to 0 with probability `rate`, on a tape with
-/// `training`; elsewhere it hands x on. A lazy expression: the sum with a skip connection is one pass. The factors follow
-/// from the tape's key, the stream and its uses so far. Throws argument_error for a rate outside [0, 1).
+/// `training`; elsewhere it hands x on. A lazy expression: the sum with a skip connection is one pass. The factors
+/// follow from the tape's key, the stream and its uses so far. Throws argument_error for a rate outside [0, 1).
 template <value X>
-  requires(detail::shape_of_t<X>::template has<batch_axis> && !is_parameter<X> && !is_buffer<X>)
-constexpr auto drop_path(const X& x, double rate, random_stream stream, rescale scaling) {
+requires(detail::shape_of_t<X>::template has<batch_axis> && !is_parameter<X> &&
+         !is_buffer<X>) constexpr auto drop_path(const X& x, double rate, random_stream stream, rescale scaling) {
   detail::refuse_rate("drop_path", rate);
   if constexpr (on_tape<X>) {
     using D = device_of_t<X>;

@@ -4,12 +4,9 @@
 namespace multifuse {
 
 namespace detail {
-template <class S, class Tag, isize N> struct expanded_shape {
-  using type = join_shapes<shape<axis<Tag, N>>, S>;
-};
+template <class S, class Tag, isize N> struct expanded_shape { using type = join_shapes<shape<axis<Tag, N>>, S>; };
 template <class S, class Tag, isize N>
-  requires(S::template has<Tag>)
-struct expanded_shape<S, Tag, N> {
+requires(S::template has<Tag>) struct expanded_shape<S, Tag, N> {
   using type = resize_axis<S, Tag, N>;
 };
 }  // namespace detail
@@ -66,18 +63,15 @@ template <class Tag, isize N> struct expand_op {
 };
 
 /// Repeats a value along an axis that it lacks, which becomes the first one, or along its axis of static extent 1:
-/// `expand<frames_axis>(table, 8)` of [tokens, width] is [frames 8, tokens, width]. The gradient is the sum over the axis.
+/// `expand<frames_axis>(table, 8)` of [tokens, width] is [frames 8, tokens, width]. The gradient is the sum over the
+/// axis.
 template <class Tag, value X>
-  requires axis_missing_or_single<detail::shape_of_t<X>, Tag>
-constexpr auto expand(const X& x, isize count) {
-  return apply(expand_op<Tag, dynamic>{count}, x);
-}
+requires axis_missing_or_single<detail::shape_of_t<X>, Tag>
+constexpr auto expand(const X& x, isize count) { return apply(expand_op<Tag, dynamic>{count}, x); }
 /// Likewise with a static extent: `expand<frames_axis, 8>(table)`.
 template <class Tag, isize N, value X>
-  requires axis_missing_or_single<detail::shape_of_t<X>, Tag>
-constexpr auto expand(const X& x) {
-  return apply(expand_op<Tag, N>{}, x);
-}
+requires axis_missing_or_single<detail::shape_of_t<X>, Tag>
+constexpr auto expand(const X& x) { return apply(expand_op<Tag, N>{}, x); }
 
 namespace detail {
 
@@ -96,10 +90,10 @@ template <class Tag, value X> constexpr auto extent_operand(const X& x) {
 
 }  // namespace detail
 
-/// Repeats a value as often as another one has items along the axis, static or dynamic: with a variable `like` the result
-/// is a variable of its tape, so that a parameter collects its gradient.
+/// Repeats a value as often as another one has items along the axis, static or dynamic: with a variable `like` the
+/// result is a variable of its tape, so that a parameter collects its gradient.
 template <class Tag, value X, value Like>
-  requires axis_missing_or_single<detail::shape_of_t<X>, Tag> && has_axis<detail::shape_of_t<Like>, Tag>
+requires axis_missing_or_single<detail::shape_of_t<X>, Tag> && has_axis<detail::shape_of_t<Like>, Tag>
 constexpr auto expand_like(const X& x, const Like& like) {
   return apply(expand_op<Tag, detail::shape_of_t<Like>::template static_extent<Tag>()>{}, x,
                detail::extent_operand<Tag>(like));

@@ -8,7 +8,8 @@ namespace detail {
 
 /// True if all axes of the ids but the last one are the first axes of S, and axis `Tag` of S stands behind them.
 template <class Ids, class S, class Tag> inline constexpr bool ids_fit = false;
-template <class... I, class S, class Tag> inline constexpr bool ids_fit<shape<I...>, S, Tag> = [] {
+template <class... I, class S, class Tag>
+inline constexpr bool ids_fit<shape<I...>, S, Tag> = [] {
   const isize items = isize(sizeof...(I)) - 1;
   bool leading = items <= isize(S::template position<Tag>());
   isize place = 0;
@@ -26,9 +27,11 @@ template <class Where, class Tag, class S, class I> constexpr picked picked_of(c
   constexpr std::size_t items = I::rank - 1, place = S::template position<Tag>();
   [&]<std::size_t... K>(std::index_sequence<K...>) {
     static_assert(((S::static_extents[K] == dynamic || I::static_extents[K] == dynamic ||
-                    S::static_extents[K] == I::static_extents[K]) && ...),
+                    S::static_extents[K] == I::static_extents[K]) &&
+                   ...),
                   "multifuse: ids for each item have the extents of the value's first axes");
-  }(std::make_index_sequence<items>{});
+  }
+  (std::make_index_sequence<items>{});
   for (std::size_t i = 0; i != items; ++i)
     if (x[i] != ids[i])
       throw shape_error(Where::name, "ids and value disagree on the " + std::string(S::names()[i]) + " axis",
@@ -52,10 +55,12 @@ template <class T> struct pick_kernel {
 };
 
 template <class D, class T> void pick(const picked& where, const std::int32_t* ids, const T* from, T* to, T beta) {
-  D::for_each(where.items * where.middle * where.count, where.inner, pick_kernel<T>{where, ids, from, to, beta != T(0)});
+  D::for_each(where.items * where.middle * where.count, where.inner,
+              pick_kernel<T>{where, ids, from, to, beta != T(0)});
 }
 
-/// One call adds up a few neighboring columns of one outer part, in the order of the ids: deterministic without atomics.
+/// One call adds up a few neighboring columns of one outer part, in the order of the ids: deterministic without
+/// atomics.
 template <class T> struct put_kernel {
   static constexpr isize width = 16;  // a cache line of floats
   picked where;
@@ -81,7 +86,8 @@ template <class D, class T> void put(const picked& where, const std::int32_t* id
 
 }  // namespace detail
 
-/// The message of ids that do not fit a value: all their axes but the last are the value's first ones, before axis `Tag`.
+/// The message of ids that do not fit a value: all their axes but the last are the value's first ones, before axis
+/// `Tag`.
 template <class Ids, class S, class Tag>
 concept ids_for_axis = detail::ids_fit<Ids, S, Tag>;
 
@@ -92,12 +98,15 @@ template <class Tag> struct gather_op {
 
   template <class S, class I> constexpr auto shape(const S& x, const I& ids) const {
     using R = exchange_axis<S, Tag, axis<last_tag<I>, I::static_extents.back()>>;
-    static_assert(axes_with_different_names<R>, "multifuse: the last axis of the ids has the name of another axis of the value");
+    static_assert(axes_with_different_names<R>,
+                  "multifuse: the last axis of the ids has the name of another axis of the value");
     const auto where = detail::picked_of<gather_op, Tag>(x, ids);
     return with_extent<R, Tag>(x, where.count);
   }
   template <class R> constexpr double flops(const R&, const auto&, const auto&) const { return 0; }
-  template <class R> constexpr double backward_flops(const R& y, const auto&, const auto&) const { return double(y.size()); }
+  template <class R> constexpr double backward_flops(const R& y, const auto&, const auto&) const {
+    return double(y.size());
+  }
 
   template <class D, class R, class S, class DI, class I>
   tensor<DI, I> forward(const tensor<D, R>& y, const tensor<D, S>& x, const tensor<DI, I>& ids) const {
@@ -109,7 +118,8 @@ template <class Tag> struct gather_op {
   template <class D, class R, class DI, class I, class S>
   void backward(const tensor<D, R>& dy, const tensor<D, R>&, const tensor<DI, I>& ids, const auto&, const auto&,
                 const gradient_sink<D, S>& dx, const auto&) const {
-    if (dx) detail::put<D>(detail::picked_of<gather_op, Tag>(dx.dims(), ids.dims()), ids.data(), dy.data(), dx.add_to());
+    if (dx)
+      detail::put<D>(detail::picked_of<gather_op, Tag>(dx.dims(), ids.dims()), ids.data(), dy.data(), dx.add_to());
   }
 };
 
@@ -130,7 +140,9 @@ template <class Tag, isize N> struct scatter_op {
     detail::picked_of<scatter_op, Tag>(result, ids);
     return result;
   }
-  template <class R, class S> constexpr double flops(const R&, const S& x, const auto&) const { return double(x.size()); }
+  template <class R, class S> constexpr double flops(const R&, const S& x, const auto&) const {
+    return double(x.size());
+  }
   constexpr double backward_flops(const auto&, const auto&, const auto&) const { return 0; }
 
   template <class D, class R, class S, class DI, class I>
@@ -162,7 +174,9 @@ struct embedding_lookup_op {
     return R::from(extents);
   }
   template <class R> constexpr double flops(const R&, const auto&, const auto&) const { return 0; }
-  template <class R> constexpr double backward_flops(const R& y, const auto&, const auto&) const { return double(y.size()); }
+  template <class R> constexpr double backward_flops(const R& y, const auto&, const auto&) const {
+    return double(y.size());
+  }
 
   template <class D, class R, class S, class DI, class I>
   tensor<DI, I> forward(const tensor<D, R>& y, const tensor<D, S>& table, const tensor<DI, I>& ids) const {
@@ -177,39 +191,36 @@ struct embedding_lookup_op {
   }
 
  private:
-  static constexpr detail::picked where(const auto& table, isize count) { return {1, 1, table[0], count, table.last()}; }
+  static constexpr detail::picked where(const auto& table, isize count) {
+    return {1, 1, table[0], count, table.last()};
+  }
 };
 
 /// Picks elements of a named axis: `gather<tokens_axis>(x, ids)` of x [batch, tokens, width] with 32-bit integer ids
-/// [kept] (the same for all items) or [batch, kept] (for each item) is [batch, kept, width]; an id may occur repeatedly.
-/// Throws argument_error for an id outside 0 ... extent - 1, shape_error for ids of other items.
+/// [kept] (the same for all items) or [batch, kept] (for each item) is [batch, kept, width]; an id may occur
+/// repeatedly. Throws argument_error for an id outside 0 ... extent - 1, shape_error for ids of other items.
 template <class Tag, value X, value Ids>
-  requires ids_for_axis<detail::shape_of_t<Ids>, detail::shape_of_t<X>, Tag>
-constexpr auto gather(const X& x, const Ids& ids) {
-  return apply(gather_op<Tag>{}, x, ids);
-}
+requires ids_for_axis<detail::shape_of_t<Ids>, detail::shape_of_t<X>, Tag>
+constexpr auto gather(const X& x, const Ids& ids) { return apply(gather_op<Tag>{}, x, ids); }
 
-/// The transpose of `gather<Tag>` with the same ids: elements go to the places that the ids name and add up there, always
-/// in the same order; the other places are 0. `scatter<tokens_axis>(y, ids, 196)` of [batch, kept, width] with ids
-/// [batch, kept] is [batch, tokens 196, width]. Throws as `gather`.
+/// The transpose of `gather<Tag>` with the same ids: elements go to the places that the ids name and add up there,
+/// always in the same order; the other places are 0. `scatter<tokens_axis>(y, ids, 196)` of [batch, kept, width] with
+/// ids [batch, kept] is [batch, tokens 196, width]. Throws as `gather`.
 template <class Tag, value X, value Ids>
-  requires ids_for_axis<detail::shape_of_t<Ids>, detail::shape_of_t<X>, last_tag<detail::shape_of_t<Ids>>>
+requires ids_for_axis<detail::shape_of_t<Ids>, detail::shape_of_t<X>, last_tag<detail::shape_of_t<Ids>>>
 constexpr auto scatter(const X& x, const Ids& ids, isize extent) {
   return apply(scatter_op<Tag, dynamic>{extent}, x, ids);
 }
 /// Likewise with a static extent: `scatter<tokens_axis, 196>(y, ids)`.
 template <class Tag, isize N, value X, value Ids>
-  requires ids_for_axis<detail::shape_of_t<Ids>, detail::shape_of_t<X>, last_tag<detail::shape_of_t<Ids>>>
-constexpr auto scatter(const X& x, const Ids& ids) {
-  return apply(scatter_op<Tag, N>{}, x, ids);
-}
+requires ids_for_axis<detail::shape_of_t<Ids>, detail::shape_of_t<X>, last_tag<detail::shape_of_t<Ids>>>
+constexpr auto scatter(const X& x, const Ids& ids) { return apply(scatter_op<Tag, N>{}, x, ids); }
 
-/// Rows of a table [entries, width] for 32-bit integer ids of any shape: ids [batch, tokens] give [batch, tokens, width].
-/// If the table is a parameter to be trained, put the ids on the tape: `embedding_lookup(table, record(tape, ids))`.
-/// Throws argument_error for an id outside 0 ... entries - 1.
+/// Rows of a table [entries, width] for 32-bit integer ids of any shape: ids [batch, tokens] give [batch, tokens,
+/// width]. If the table is a parameter to be trained, put the ids on the tape: `embedding_lookup(table, record(tape,
+/// ids))`. Throws argument_error for an id outside 0 ... entries - 1.
 template <value Table, value Ids>
-  requires(detail::shape_of_t<Table>::rank == 2)
-constexpr auto embedding_lookup(const Table& table, const Ids& ids) {
+requires(detail::shape_of_t<Table>::rank == 2) constexpr auto embedding_lookup(const Table& table, const Ids& ids) {
   return apply(embedding_lookup_op{}, table, ids);
 }
 

@@ -33,9 +33,7 @@ template <class R> struct view_op {
 };
 
 /// The elements of x with the axes R.
-template <class R, value X> constexpr auto seen_as(const R& result, const X& x) {
-  return apply(view_op<R>{result}, x);
-}
+template <class R, value X> constexpr auto seen_as(const R& result, const X& x) { return apply(view_op<R>{result}, x); }
 
 }  // namespace detail
 
@@ -60,10 +58,10 @@ template <class S, class New, class First, class... Rest> struct merged_axes {
 
 }  // namespace detail
 
-/// Neighboring axes `First, Rest...` as one axis `New`, without a copy: `merge<tokens_axis, rows_axis, columns_axis>(x)`
-/// of [batch, rows 4, columns 5, width] is [batch, tokens 20, width].
+/// Neighboring axes `First, Rest...` as one axis `New`, without a copy: `merge<tokens_axis, rows_axis,
+/// columns_axis>(x)` of [batch, rows 4, columns 5, width] is [batch, tokens 20, width].
 template <class New, class First, class... Rest, value X>
-  requires neighboring_axes<detail::shape_of_t<X>, First, Rest...>
+requires neighboring_axes<detail::shape_of_t<X>, First, Rest...>
 constexpr auto merge(const X& x) {
   using S = detail::shape_of_t<X>;
   using R = typename detail::merged_axes<S, New, First, Rest...>::type;
@@ -84,24 +82,24 @@ template <class... New> inline constexpr isize known_product = ((New::extent == 
 template <class S, class Tag, isize Old, class... New> struct split_shape {
   static constexpr bool follows = Old != dynamic && shape<New...>::dynamic_axes == 1 && Old >= known_product<New...>;
   template <class A>
-  static constexpr isize extent_of = follows && A::extent == dynamic ? Old / known_product<New...> : A::extent;
+  static constexpr isize extent_of = follows&& A::extent == dynamic ? Old / known_product<New...> : A::extent;
   using type = exchange_axis<S, Tag, axis<typename New::tag, extent_of<New>>...>;
 };
 
 }  // namespace detail
 
-/// One axis as several, without a copy, the inverse of `merge`: `split<tokens_axis, rows<4>, columns<>>(x)`. The extents
-/// of dynamic new axes are given in order; the last of them may be left out. Throws shape_error if the new extents do
-/// not multiply to the old one.
+/// One axis as several, without a copy, the inverse of `merge`: `split<tokens_axis, rows<4>, columns<>>(x)`. The
+/// extents of dynamic new axes are given in order; the last of them may be left out. Throws shape_error if the new
+/// extents do not multiply to the old one.
 template <class Tag, class... New, value X, std::integral... Extents>
-  requires has_axis<detail::shape_of_t<X>, Tag> && (sizeof...(New) > 0) &&
-           (shape<New...>::dynamic_axes == sizeof...(Extents) || shape<New...>::dynamic_axes == sizeof...(Extents) + 1)
-constexpr auto split(const X& x, Extents... given) {
+requires has_axis<detail::shape_of_t<X>, Tag> &&(sizeof...(New) > 0) &&
+    (shape<New...>::dynamic_axes == sizeof...(Extents) ||
+     shape<New...>::dynamic_axes == sizeof...(Extents) + 1) constexpr auto split(const X& x, Extents... given) {
   using S = detail::shape_of_t<X>;
   constexpr bool inferred = shape<New...>::dynamic_axes > sizeof...(Extents);
   constexpr isize old = S::template static_extent<Tag>(), known = detail::known_product<New...>;
   if constexpr (sizeof...(Extents) == 0)
-    static_assert(extent_mismatch<shape<New...>, Tag, old, inferred && old % known == 0 ? dynamic : known>::value,
+    static_assert(extent_mismatch < shape<New...>, Tag, old, inferred && old % known == 0 ? dynamic : known > ::value,
                   "multifuse: the new axes do not multiply to the old one (read: new axes, old axis, expected, got)");
   using R = typename detail::split_shape<S, Tag, old, New...>::type;
   static_assert(axes_with_different_names<R>, "multifuse: a new axis has the name of another one");
@@ -113,7 +111,8 @@ constexpr auto split(const X& x, Extents... given) {
   std::size_t unknown = count;
   isize next = 0;
   isize product = 1;
-  for (std::size_t i = 0; i < R::rank; ++i) extents[i] = i < place ? from[i] : i < place + count ? 1 : from[i + 1 - count];
+  for (std::size_t i = 0; i < R::rank; ++i)
+    extents[i] = i < place ? from[i] : i < place + count ? 1 : from[i + 1 - count];
   for (std::size_t i = 0; i < count; ++i) {
     isize& extent = extents[place + i];
     if (fixed[i] != dynamic)
@@ -133,10 +132,8 @@ constexpr auto split(const X& x, Extents... given) {
 
 /// The same elements with another name for one axis, without a copy: `rename<tokens_axis, keys_axis>(x)`.
 template <class From, class To, value X>
-  requires has_axis<detail::shape_of_t<X>, From>
-constexpr auto rename(const X& x) {
-  return merge<To, From>(x);
-}
+requires has_axis<detail::shape_of_t<X>, From>
+constexpr auto rename(const X& x) { return merge<To, From>(x); }
 
 /// The operation behind `permute`.
 template <class... Tags> struct permute_op {
@@ -161,8 +158,8 @@ template <class... Tags> struct permute_op {
 
   static constexpr std::size_t rank = sizeof...(Tags);
 
-  /// Between an array in the order of the result and one in the order of the operand. Public, because a CUDA compiler must
-  /// be able to name a kernel's type.
+  /// Between an array in the order of the result and one in the order of the operand. Public, because a CUDA compiler
+  /// must be able to name a kernel's type.
   template <class T, bool Back> struct kernel {
     const T* from;
     T* to;
@@ -193,9 +190,7 @@ template <class... Tags> struct permute_op {
 
 /// The axes in another order, all of them named: `permute<batch_axis, heads_axis, tokens_axis, width_axis>(x)`. Copies.
 template <class... Tags, value X>
-  requires permutation_of_axes<detail::shape_of_t<X>, Tags...>
-constexpr auto permute(const X& x) {
-  return apply(permute_op<Tags...>{}, x);
-}
+requires permutation_of_axes<detail::shape_of_t<X>, Tags...>
+constexpr auto permute(const X& x) { return apply(permute_op<Tags...>{}, x); }
 
 }  // namespace multifuse

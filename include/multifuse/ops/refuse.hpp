@@ -44,7 +44,8 @@ void refuse_outside(std::string_view where, std::string_view what, const tensor<
 }
 
 /// Throws argument_error at the first element that is NaN or infinite.
-template <class D, class S> void refuse_not_finite(std::string_view where, std::string_view what, const tensor<D, S>& x) {
+template <class D, class S>
+void refuse_not_finite(std::string_view where, std::string_view what, const tensor<D, S>& x) {
   const auto values = x.to_host();
   for (isize i = 0; i < x.size(); ++i)
     if (const double value = double(values[std::size_t(i)]); !std::isfinite(value))
