@@ -1,0 +1,104 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "multifuse/tensor/tensor.hpp"
+#include "multifuse/train/data_order.hpp"
+
+namespace multifuse {
+
+/// Whom each item of a batch is mixed with: the one at the mirrored place, or one given by a permutation.
+enum class mixup_partner { mirrored, shuffled };
+
+/// How a batch is mixed. The defaults are those of MBT: one weight for the batch, item i with item batch - 1 - i.
+struct mixup_options {
+  double alpha = 0.5;      ///< weights are drawn from Beta(alpha, alpha)
+  bool per_item = false;   ///< a weight of its own for each item
+  double probability = 1;  ///< of mixing at all: of the batch, or with `per_item` of each item
+  mixup_partner partner = mixup_partner::mirrored;
+};
+
+/// Mixup (Zhang et al. 2018) inside a batch: x[i] becomes weight[i] x[i] + (1 - weight[i]) x[partner[i]]. Drawn once and
+/// applied to all that belongs together: the inputs and the labels.
+///     const mixup mix(key, 64, {.alpha = 0.5});
+///     auto video = mix(batch.video), labels = mix(batch.labels);
+/// Modality mixup (MBT) gives each modality its own weight and its own labels: `mixup(key.split("audio"), ...)`,
+/// `mixup(key.split("rgb"), ...)` and a loss for each modality.
+class mixup {
+ public:
+  /// Throws argument_error unless batch >= 1, alpha > 0 and 0 <= probability <= 1.
+  mixup(random_key key, isize batch, mixup_options options = {}) {
+    if (batch < 1 || !(options.alpha > 0) || !(options.probability >= 0 && options.probability <= 1))
+      throw argument_error("mixup", "unusable options", "batch >= 1, alpha > 0, probability 0 ... 1",
+                           "batch " + std::to_string(batch) + ", alpha " + std::to_string(options.alpha) +
+                               ", probability " + std::to_string(options.probability));
+    const auto order =
+        options.partner == mixup_partner::shuffled ? shuffled(key.split("partner"), batch) : std::vector<isize>();
+    const auto draw = [&](isize i) {
+      if (uniform(key.split("whether"), i) >= options.probability) return 1.0;
+      return beta_variate(key.split("weight"), i, options.alpha, options.alpha);
+    };
+    for (isize i = 0; i < batch; ++i) {
+      partners_.push_back(
+          static_cast<std::int32_t>(order.empty() ? batch - 1 - i : order[static_cast<std::size_t>(i)]));
+      weights_.push_back(options.per_item || i == 0 ? draw(i) : weights_[0]);
+    }
+  }
+
+  /// The same number of partners and of weights, given.
+  mixup(std::vector<std::int32_t> partners, std::vector<double> weights)
+      : partners_(std::move(partners)), weights_(std::move(weights)) {
+    bool inside = partners_.size() == weights_.size() && !partners_.empty();
+    for (const auto partner : partners_) inside = inside && partner >= 0 && std::cmp_less(partner, partners_.size());
+    if (!inside)
+      throw argument_error(
+          "mixup", "unusable partners", "one place inside the batch and one weight for each item",
+          std::to_string(partners_.size()) + " partners, " + std::to_string(weights_.size()) + " weights");
+  }
+
+  const std::vector<std::int32_t>& partners() const { return partners_; }
+  const std::vector<double>& weights() const { return weights_; }
+
+  /// The mixed items of a tensor whose first axis is the batch. Throws shape_error for another batch.
+  template <class D, class S> tensor<D, S> operator()(const tensor<D, S>& x) const;
+
+ private:
+  std::vector<std::int32_t> partners_;
+  std::vector<double> weights_;
+};
+
+namespace detail {
+
+template <class T> struct mixup_kernel {
+  const T* x;
+  T* y;
+  const std::int32_t* partners;
+  const T* weights;
+  isize columns;
+  MULTIFUSE_HD void operator()(isize item, isize column) const {
+    y[item * columns + column] =
+        weights[item] * x[item * columns + column] + (T(1) - weights[item]) * x[partners[item] * columns + column];
+  }
+};
+
+}  // namespace detail
+
+template <class D, class S> tensor<D, S> mixup::operator()(const tensor<D, S>& x) const {
+  using T = typename D::scalar;
+  static_assert(S::rank > 0 && !std::is_integral_v<T>, "multifuse: mixup is of real numbers, item by item; labels too");
+  const isize batch = static_cast<isize>(partners_.size());
+  if (x.dims()[0] != batch)
+    throw shape_error("mixup", "wrong number of items in " + x.dims().to_string(), std::to_string(batch),
+                      std::to_string(x.dims()[0]));
+  const shape<samples<>> items(batch);
+  const tensor<rebind<D, std::int32_t>, shape<samples<>>> partners(items, std::span<const std::int32_t>(partners_));
+  const std::vector<T> scalars(weights_.begin(), weights_.end());
+  const tensor<D, shape<samples<>>> weights(items, std::span<const T>(scalars));
+  const tensor<D, S> y(x.dims());
+  const isize columns = x.size() / batch;
+  D::for_each(batch, columns, detail::mixup_kernel<T>{x.data(), y.data(), partners.data(), weights.data(), columns});
+  return y;
+}
+
+}  // namespace multifuse
