@@ -1,71 +1,84 @@
 #pragma once
 #include <cmath>
+#include <string>
 
 #include "../tape/apply.hpp"
+#include "row_reductions.hpp"
 
 namespace multifuse {
 
+namespace detail {
+
+template <class T> struct normalize_kernel {
+  const T* x;
+  T *y, *norms;
+  isize width;
+  T epsilon;
+  MULTIFUSE_HD void operator()(isize row, isize) const {
+    const T* in = x + row * width;
+    const T norm = std::sqrt(sum_of_terms<T>(width, [in](isize i) { return in[i] * in[i]; }));
+    const T inverse = T(1) / (norm < epsilon ? epsilon : norm);
+    for (isize i = 0; i < width; ++i) y[row * width + i] = in[i] * inverse;
+    norms[row] = norm;
+  }
+};
+
+/// dx = (dy - y (y . dy)) / norm; where epsilon took the norm's place, y is linear in x: dx = dy / epsilon.
+template <class T> struct normalize_gradient_kernel {
+  const T *dy, *y, *norms;
+  T* dx;
+  isize width;
+  T epsilon;
+  bool accumulate;
+  MULTIFUSE_HD void operator()(isize row, isize) const {
+    const T *g = dy + row * width, *out = y + row * width;
+    T* to = dx + row * width;
+    const bool linear = norms[row] < epsilon;
+    const T inverse = T(1) / (linear ? epsilon : norms[row]);
+    const T along = linear ? T(0) : sum_of_terms<T>(width, [g, out](isize i) { return g[i] * out[i]; });
+    for (isize i = 0; i < width; ++i) {
+      const T d = (g[i] - out[i] * along) * inverse;
+      to[i] = accumulate ? to[i] + d : d;
+    }
+  }
+};
+
+}  // namespace detail
+
 /// The operation behind `l2_normalize`.
 struct l2_normalize_op {
+  static constexpr bool backward_ignores_inputs = true;
+  static constexpr bool backward_reads_output = true;
+  using norms_shape = multifuse::shape<samples<>>;
   double epsilon;
 
   template <class S> constexpr S shape(const S& x) const { return x; }
   template <class S> constexpr double flops(const S& y, const S&) const { return 3.0 * double(y.size()); }
 
-  template <class D, class S> void forward(const tensor<D, S>& y, const tensor<D, S>& x) const {
+  /// Returns the norm of each row.
+  template <class D, class S> tensor<D, norms_shape> forward(const tensor<D, S>& y, const tensor<D, S>& x) const {
     using T = typename D::scalar;
-    D::for_each(x.dims().leading(), 1, forward_kernel<T>{x.data(), y.data(), x.dims().last(), T(epsilon)});
+    tensor<D, norms_shape> norms(norms_shape(x.dims().leading()));
+    D::for_each(x.dims().leading(), 1,
+                detail::normalize_kernel<T>{x.data(), y.data(), norms.data(), x.dims().last(), T(epsilon)});
+    return norms;
   }
   template <class D, class S>
-  void backward(const tensor<D, S>& dy, const tensor<D, S>&, const tensor<D, S>& x, const gradient_sink<D, S>& dx) const {
+  void backward(const tensor<D, S>& dy, const tensor<D, S>& y, const tensor<D, norms_shape>& norms, const tensor<D, S>&,
+                const gradient_sink<D, S>& dx) const {
     using T = typename D::scalar;
     if (!dx) return;
     const auto to = dx.open();
-    D::for_each(x.dims().leading(), 1,
-                backward_kernel<T>{x.data(), dy.data(), to.data, x.dims().last(), T(epsilon), to.beta != T(0)});
+    D::for_each(dy.dims().leading(), 1,
+                detail::normalize_gradient_kernel<T>{dy.data(), y.data(), norms.data(), to.data, dy.dims().last(),
+                                                     T(epsilon), to.beta != T(0)});
   }
-
-  template <class T> MULTIFUSE_HD static T length(const T* x, isize count) {
-    T squares = 0;
-    for (isize i = 0; i < count; ++i) squares += x[i] * x[i];
-    return std::sqrt(squares);
-  }
-  template <class T> struct forward_kernel {
-    const T* x;
-    T* y;
-    isize count;
-    T epsilon;
-    MULTIFUSE_HD void operator()(isize row, isize) const {
-      const T n = length(x + row * count, count);
-      const T inverse = T(1) / (n > epsilon ? n : epsilon);
-      for (isize i = 0; i < count; ++i) y[row * count + i] = x[row * count + i] * inverse;
-    }
-  };
-  template <class T> struct backward_kernel {
-    const T *x, *dy;
-    T* dx;
-    isize count;
-    T epsilon;
-    bool accumulate;
-    MULTIFUSE_HD void operator()(isize row, isize) const {
-      const T *in = x + row * count, *g = dy + row * count;
-      T* out = dx + row * count;
-      const T n = length(in, count);
-      const bool free = n > epsilon;  // else the divisor is a constant
-      const T inverse = T(1) / (free ? n : epsilon);
-      T along = 0;
-      for (isize i = 0; i < count; ++i) along += in[i] * g[i];
-      along = free ? along * inverse * inverse : T(0);
-      for (isize i = 0; i < count; ++i) {
-        const T d = inverse * (g[i] - in[i] * along);
-        out[i] = accumulate ? out[i] + d : d;
-      }
-    }
-  };
 };
 
-/// x / max(|x|, epsilon) over the last axis, |x| the Euclidean length.
+/// x / max(|x|, epsilon) with the Euclidean norm over the last axis: rows of length 1, except those shorter than epsilon.
+/// Throws argument_error unless epsilon is a positive number.
 template <value X> constexpr auto l2_normalize(const X& x, double epsilon = 1e-12) {
+  if (!(epsilon > 0)) throw argument_error("l2_normalize", "unusable epsilon", "a positive number", std::to_string(epsilon));
   return apply(l2_normalize_op{epsilon}, x);
 }
 
