@@ -1,8 +1,6 @@
 #pragma once
 #include <multifuse/layers/batch_norm.hpp>
 #include <multifuse/layers/layer_norm.hpp>
-#include <multifuse/ops/normalize.hpp>
-#include <multifuse/ops/softmax.hpp>
 
 #include "../support/check.hpp"
 
@@ -35,19 +33,6 @@ template <class D> struct batch_norm_training_example : batch_norm_base<D, true>
 };
 template <class D> struct batch_norm_evaluation_example : batch_norm_base<D, false> {
   static constexpr std::string_view name = "batch norm in evaluation";
-};
-
-template <class D> struct softmax_example {
-  static constexpr std::string_view name = "softmax and its logarithm";
-  auto inputs(check::source& draw) const { return mf::make_pack(normed_input<D>(draw)); }
-  constexpr auto operator()(const auto& x) const { return mf::softmax(x) * x + mf::log_softmax(x * 2.0) * 0.1; }
-};
-
-/// Rows longer and shorter than epsilon.
-template <class D> struct l2_normalize_example {
-  static constexpr std::string_view name = "l2 normalization";
-  auto inputs(check::source& draw) const { return mf::make_pack(normed_input<D>(draw)); }
-  constexpr auto operator()(const auto& x) const { return mf::l2_normalize(x) + mf::l2_normalize(x, 3.0) * x; }
 };
 
 }  // namespace described

@@ -8,102 +8,144 @@ namespace multifuse {
 
 namespace detail {
 
-template <class S> using without_last = exchange_axis<S, last_tag<S>>;
+/// Tag of the axis before the last one.
+template <class S> struct second_last;
+template <class A, class B> struct second_last<shape<A, B>> { using type = typename A::tag; };
+template <class A, class B, class C, class... Rest>
+struct second_last<shape<A, B, C, Rest...>> : second_last<shape<B, C, Rest...>> {};
+template <class S> using second_last_tag = typename second_last<S>::type;
 
-template <class A, class B, class Inner> constexpr bool factors_fit() {
-  if constexpr (A::rank < 2 || B::rank < 2)
-    return false;
-  else
-    return std::is_same_v<last_tag<A>, Inner> && B::template has<Inner> && B::template position<Inner>() + 2 >= B::rank &&
-           (B::rank == 2 || equal_axes<without_last<without_last<A>>, without_last<without_last<B>>>);
-}
+/// The axes before the last two.
+template <class S> using without_matrix = exchange_axis<exchange_axis<S, last_tag<S>>, second_last_tag<S>>;
+
+/// The axis of a matrix (the last two axes) that is not the inner one.
+template <class S, class Inner>
+using outer_tag = std::conditional_t<std::is_same_v<last_tag<S>, Inner>, second_last_tag<S>, last_tag<S>>;
 
 }  // namespace detail
 
-/// The message of factors without a product: the first is [batch..., M, Inner], the second [batch..., Inner, N] or
-/// [batch..., N, Inner], with the same batch axes or none.
-template <class A, class B, class Inner>
-concept factors_of_a_product = detail::factors_fit<A, B, Inner>();
+/// The message of operands of `matmul` whose last two axes do not contain the axis to be summed over.
+template <class S, class Inner>
+concept inner_axis_in_matrix = S::rank >= 2 && (std::is_same_v<last_tag<S>, Inner> ||
+                                                std::is_same_v<detail::second_last_tag<S>, Inner>);
 
-/// The operation behind `matmul`.
+/// The message of a right operand of `matmul` with other leading axes than the left one.
+template <class A, class B>
+concept same_leading_axes_or_none =
+    B::rank == 2 || detail::equal_axes<detail::without_matrix<A>, detail::without_matrix<B>>;
+
+/// The operation behind `matmul`. The right operand has the leading axes of the left one, or none.
 template <class Inner> struct matmul_op {
   template <class A, class B> constexpr auto shape(const A& a, const B& b) const {
-    using N = typename detail::last_axis_of<exchange_axis<B, Inner>>::type;
-    using R = exchange_axis<A, Inner, N>;
-    static_assert(axes_with_different_names<R>, "multifuse: two axes of the product would have the same name; rename one");
+    using rows_tag = detail::outer_tag<A, Inner>;
+    using columns_tag = detail::outer_tag<B, Inner>;
+    using lead = detail::without_matrix<A>;
+    using R = join_shapes<lead, multifuse::shape<axis<rows_tag, A::template static_extent<rows_tag>()>,
+                                                 axis<columns_tag, B::template static_extent<columns_tag>()>>>;
+    static_assert(axes_with_different_names<R>, "multifuse: two axes of the product would have one name; rename one");
     check<Inner>(a, b);
     if constexpr (B::rank > 2)
       [&]<class... Lead>(multifuse::shape<Lead...>*) {
         (check<typename Lead::tag>(a, b), ...);
-      }(static_cast<detail::without_last<detail::without_last<A>>*>(nullptr));
-    auto extents = a.extents();
-    extents.back() = b.template extent<typename N::tag>();
+      }(static_cast<lead*>(nullptr));
+    std::array<isize, R::rank> extents{};
+    for (std::size_t i = 0; i + 2 < A::rank; ++i) extents[i] = a[i];
+    extents[R::rank - 2] = a.template extent<rows_tag>();
+    extents[R::rank - 1] = b.template extent<columns_tag>();
     return R::from(extents);
   }
   template <class R, class A, class B> constexpr double flops(const R& y, const A& a, const B&) const {
-    return 2.0 * double(y.size()) * double(a.last());
+    return 2.0 * double(y.size()) * double(a.template extent<Inner>());
   }
 
   template <class D, class R, class A, class B>
   void forward(const tensor<D, R>& y, const tensor<D, A>& a, const tensor<D, B>& b) const {
     using T = typename D::scalar;
-    const sizes<B> n(a.dims(), b.dims());
-    D::multiply(n.batch, n.m, n.n, n.k, T(1), {a.data(), n.k, n.m * n.k}, n.second(b.data(), false), T(0),
-                {y.data(), n.n, n.m * n.n});
+    const sizes<A, B> n(a.dims(), b.dims());
+    D::multiply(n.batch, n.rows, n.columns, n.inner, T(1), view(a, false, n.step_a()), view(b, true, n.step_b()), T(0),
+                {y.data(), n.columns, n.step_y()});
   }
+
   template <class D, class R, class A, class B>
   void backward(const tensor<D, R>& dy, const tensor<D, R>&, const tensor<D, A>& a, const tensor<D, B>& b,
                 const gradient_sink<D, A>& da, const gradient_sink<D, B>& db) const {
     using T = typename D::scalar;
-    const sizes<B> n(a.dims(), b.dims());
-    const matrix<const T> d{dy.data(), n.n, n.m * n.n}, first{a.data(), n.k, n.m * n.k};
-    const auto transposed = [](matrix<const T> x) { return matrix<const T>{x.data, x.stride, x.distance, layout::transposed}; };
+    const sizes<A, B> n(a.dims(), b.dims());
+    const auto left = view(a, false, n.step_a()), right = view(b, true, n.step_b());
+    const matrix<const T> g{dy.data(), n.columns, n.step_y()};
     if (da) {
       const auto to = da.open();
-      D::multiply(n.batch, n.m, n.k, n.n, T(1), d, n.second(b.data(), true), to.beta, {to.data, n.k, n.m * n.k});
+      if constexpr (std::is_same_v<last_tag<A>, Inner>)  // dy b^T, or its transpose
+        D::multiply(n.batch, n.rows, n.inner, n.columns, T(1), g, flipped(right), to.beta,
+                    {to.data, n.inner, n.step_a()});
+      else
+        D::multiply(n.batch, n.inner, n.rows, n.columns, T(1), right, flipped(g), to.beta,
+                    {to.data, n.rows, n.step_a()});
     }
     if (db) {
       const auto to = db.open();
-      if constexpr (sizes<B>::inner_last)
-        D::multiply(n.batch, n.n, n.k, n.m, T(1), transposed(d), first, to.beta, {to.data, n.k, n.n * n.k});
-      else
-        D::multiply(n.batch, n.k, n.n, n.m, T(1), transposed(first), d, to.beta, {to.data, n.n, n.n * n.k});
+      const isize times = n.shared ? n.batch : 1;  // a shared matrix collects from one item after the other
+      for (isize i = 0; i < times; ++i) {
+        const T beta = i > 0 ? T(1) : to.beta;
+        auto first = left;
+        auto second = g;
+        first.data += i * n.step_a();
+        second.data += i * n.step_y();
+        if constexpr (std::is_same_v<last_tag<B>, Inner>)  // (a^T dy)^T, or without the transpose
+          D::multiply(n.batch / times, n.columns, n.inner, n.rows, T(1), flipped(second), first, beta,
+                      {to.data, n.inner, n.step_b()});
+        else
+          D::multiply(n.batch / times, n.inner, n.columns, n.rows, T(1), flipped(first), second, beta,
+                      {to.data, n.columns, n.step_b()});
+      }
     }
   }
 
  private:
+  template <class A, class B> struct sizes {
+    static constexpr bool shared = B::rank == 2;
+    isize batch, rows, columns, inner;
+    sizes(const A& a, const B& b)
+        : batch(a.product(0, A::rank - 2)),
+          rows(a.template extent<detail::outer_tag<A, Inner>>()),
+          columns(b.template extent<detail::outer_tag<B, Inner>>()),
+          inner(a.template extent<Inner>()) {
+      if (!shared || !std::is_same_v<last_tag<A>, Inner>) return;
+      rows *= batch;  // times one matrix, the rows of all items are the rows of one
+      batch = 1;
+    }
+    isize step_a() const { return rows * inner; }
+    isize step_b() const { return shared ? 0 : inner * columns; }
+    isize step_y() const { return rows * columns; }
+  };
+
+  /// An operand as [rows, inner] (left) or [inner, columns] (right), whatever its order in memory.
+  template <class D, class S> static auto view(const tensor<D, S>& x, bool right, isize distance) {
+    const bool inner_last = std::is_same_v<last_tag<S>, Inner>;
+    return matrix<const typename D::scalar>{x.data(), x.dims().last(), distance,
+                                            inner_last == right ? layout::transposed : layout::plain};
+  }
+  template <class T> static matrix<const T> flipped(matrix<const T> m) {
+    m.order = m.order == layout::plain ? layout::transposed : layout::plain;
+    return m;
+  }
   template <class Tag, class A, class B> static constexpr void check(const A& a, const B& b) {
     static_assert(
         extent_mismatch<matmul_op, Tag, A::template static_extent<Tag>(), B::template static_extent<Tag>()>::value,
-        "multifuse: the factors disagree on this axis (read: operation, axis, expected, got)");
+        "multifuse: the matrices disagree on this axis (read: operation, axis, expected, got)");
     if (a.template extent<Tag>() != b.template extent<Tag>())
-      throw shape_error("matmul", "the factors disagree on the " + std::string(Tag::name) + " axis",
+      throw shape_error("matmul", "the matrices disagree on the " + std::string(Tag::name) + " axis",
                         std::to_string(a.template extent<Tag>()), std::to_string(b.template extent<Tag>()));
   }
-
-  /// One second factor for the whole batch makes the batch's rows one matrix.
-  template <class B> struct sizes {
-    static constexpr bool inner_last = B::template position<Inner>() + 1 == B::rank;
-    isize batch, m, n, k;
-    template <class A> sizes(const A& a, const B& b) {
-      k = a.last();
-      batch = B::rank == 2 ? 1 : a.product(0, A::rank - 2);
-      m = a.leading() / batch;
-      n = b.size() / batch / k;
-    }
-    template <class T> matrix<const T> second(const T* elements, bool transpose) const {
-      return {elements, inner_last ? k : n, n * k, transpose != inner_last ? layout::transposed : layout::plain};
-    }
-  };
 };
 
-/// The matrix product over a named axis, for each item of a batch: a [batch..., M, Inner] times b [batch..., Inner, N] or
-/// [batch..., N, Inner] is [batch..., M, N]. Without batch axes b is the same for all items. Throws shape_error where
-/// extents disagree. Example: `matmul<width_axis>(queries, keys)` of [batch, queries, width] and [batch, keys, width].
+/// Matrix product summed over a named axis, which is one of the last two of both operands:
+/// `matmul<width_axis>(queries, keys)` of [batch, tokens, width] and [batch, keys, width] is [batch, tokens, keys]. The
+/// right operand may lack the leading axes: then it is the same for all items. Throws shape_error where dynamic extents
+/// disagree.
 template <class Inner, value A, value B>
-  requires factors_of_a_product<detail::shape_of_t<A>, detail::shape_of_t<B>, Inner>
-constexpr auto matmul(const A& a, const B& b) {
-  return apply(matmul_op<Inner>{}, a, b);
-}
+requires inner_axis_in_matrix<detail::shape_of_t<A>, Inner> && inner_axis_in_matrix<detail::shape_of_t<B>, Inner> &&
+    same_leading_axes_or_none<detail::shape_of_t<A>, detail::shape_of_t<B>>
+constexpr auto matmul(const A& a, const B& b) { return apply(matmul_op<Inner>{}, a, b); }
 
 }  // namespace multifuse

@@ -65,13 +65,14 @@ template <bool Logarithm> struct softmax_op {
                 detail::softmax_kernel<typename D::scalar, Logarithm>{x.data(), y.data(), x.dims().last()});
   }
   template <class D, class S>
-  void backward(const tensor<D, S>& dy, const tensor<D, S>& y, const tensor<D, S>&, const gradient_sink<D, S>& dx) const {
+  void backward(const tensor<D, S>& dy, const tensor<D, S>& y, const tensor<D, S>&,
+                const gradient_sink<D, S>& dx) const {
     using T = typename D::scalar;
     if (!dx) return;
     const auto to = dx.open();
-    D::for_each(dy.dims().leading(), 1,
-                detail::softmax_gradient_kernel<T, Logarithm>{dy.data(), y.data(), to.data, dy.dims().last(),
-                                                              to.beta != T(0)});
+    D::for_each(
+        dy.dims().leading(), 1,
+        detail::softmax_gradient_kernel<T, Logarithm>{dy.data(), y.data(), to.data, dy.dims().last(), to.beta != T(0)});
   }
 };
 

@@ -1,0 +1,7 @@
+#include "../described/matmul.hpp"
+#include "parity.hpp"
+
+TEST_CASE("matrix products on another device") {
+  check::parity<described::matmul_example>();
+  check::parity<described::gram_matrix_example>();
+}
