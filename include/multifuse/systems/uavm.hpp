@@ -5,6 +5,7 @@
 
 #include "../fusion/join.hpp"
 #include "../io/framework_names.hpp"
+#include "../layers/convnext.hpp"
 #include "../layers/embedding.hpp"
 #include "../layers/transformer_block.hpp"
 #include "../losses/binary_cross_entropy.hpp"
@@ -241,6 +242,57 @@ template <class D, config C> name_table official_names(const model<D, C>&) {
              network::joint ? C.audio_tokens + C.video_tokens : C.audio_tokens, C.upper_width());
   if (!network::joint && !network::one_upper)
     name_stage(std::string(network::upper_name(false)), C.shared_depth, C.video_tokens, C.upper_width());
+  return table;
+}
+
+/// The frozen feature extractor for audio: a ConvNeXt over a spectrogram with one channel, mel bins as rows and time as
+/// columns. `extractor.features(x)` gives the vectors that the model takes; `extractor(x)` classifies, as it is trained.
+template <class D, isize Classes, convnext_config C = convnext_config{}> struct audio_extractor {
+  convnext<D, 1, C> trunk;
+  normalized_linear<D, C.widths[3], Classes> classifier;
+  constexpr void members(auto&& visit) { visit("trunk", trunk), visit("classifier", classifier); }
+
+  /// Filter bank [batch, time (rows), mel (columns)] -> the image [batch, mel, time, 1].
+  constexpr auto image(const auto& x) const {
+    const auto turned = rename<columns_axis, samples_axis>(permute<batch_axis, columns_axis, rows_axis>(x));
+    const auto mel_by_time = rename<samples_axis, rows_axis>(rename<rows_axis, columns_axis>(turned));
+    return split<columns_axis, columns<>, channels<1>>(mel_by_time);
+  }
+  /// [batch, time, mel] -> [batch, tokens, widths[3]]: the last feature map, averaged over mel.
+  constexpr auto features(const auto& x) const {
+    return rename<channels_axis, width_axis>(rename<columns_axis, tokens_axis>(mean<rows_axis>(trunk(image(x)))));
+  }
+  constexpr auto operator()(const auto& x) const { return classify(trunk(image(x))); }
+  constexpr auto classify(const auto& map) const { return classifier(mean<rows_axis, columns_axis>(map)); }
+};
+
+/// The extractor's official names: torchvision's ConvNeXt inside a Sequential.
+template <class D, isize Classes, convnext_config C> name_table official_names(const audio_extractor<D, Classes, C>&) {
+  name_table table;
+  table.optional_prefix("module.");
+  const auto convolution = [](const name_table::scope& at, const std::string& ours, const std::string& theirs, isize out,
+                              isize in, isize kernel) {
+    at.map(ours + ".weight", theirs + ".weight", official::permuted({out, in, kernel, kernel}, {0, 2, 3, 1}));
+    at.map(ours + ".bias", theirs + ".bias");
+  };
+  for (std::size_t s = 0; s < 4; ++s) {
+    const std::string reduction = std::to_string(2 * s), blocks = std::to_string(2 * s + 1);
+    const auto front = table.within("trunk." + reduction + ".", "model.0." + reduction + ".");
+    convolution(front, "convolution", s == 0 ? "0" : "1", C.widths[s], s == 0 ? 1 : C.widths[s - 1], s == 0 ? 4 : 2);
+    pytorch::norm(front, "norm", s == 0 ? "1" : "0");
+    for (isize k = 0; k < C.depths[s]; ++k) {
+      const std::string at = blocks + "." + std::to_string(k) + ".";
+      const auto block = table.within("trunk." + at, "model.0." + at);
+      convolution(block, "depthwise", "block.0", C.widths[s], 1, 7);
+      pytorch::norm(block, "norm", "block.2");
+      pytorch::linear(block, "mlp.expand", "block.3");
+      pytorch::linear(block, "mlp.contract", "block.5");
+      block.map("scale", "layer_scale", official::shaped({C.widths[s], 1, 1}));
+    }
+  }
+  const auto classifier = table.within("classifier.", "model.2.");
+  pytorch::norm(classifier, "0", "0");
+  pytorch::linear(classifier, "1", "2");
   return table;
 }
 
