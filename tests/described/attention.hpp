@@ -53,4 +53,20 @@ template <class D> struct biased_attention_example {
   }
 };
 
+/// A bias for each score and one for each key; a width known only at run time.
+template <class D> struct bias_ranks_example {
+  static constexpr std::string_view name = "attention with biases of the highest and the lowest rank";
+  auto inputs(check::source& draw) const {
+    return mf::make_pack(
+        draw.normal<D>(mf::shape<mf::batch<>, mf::frames<2>, mf::tokens<>, mf::width<>>(2, 3, 4)),
+        draw.normal<D>(mf::shape<mf::batch<>, mf::frames<2>, mf::tokens<>, mf::width<>>(2, 5, 4)),
+        draw.normal<D>(mf::shape<mf::batch<>, mf::frames<2>, mf::heads<2>, mf::queries<>, mf::keys<>>(2, 3, 5)),
+        draw.normal<D>(mf::shape<mf::keys<>>(5)));
+  }
+  constexpr auto operator()(const auto& q, const auto& k, const auto& full, const auto& each_key) const {
+    return mf::biased_attention<2>(q, k, k, full, {.queries_at_once = 2}) *
+           mf::biased_attention<2>(q, k, k, each_key, {.queries_at_once = 2});
+  }
+};
+
 }  // namespace described

@@ -21,6 +21,21 @@ template <class D> struct layer_norm_example {
   constexpr auto operator()(const auto& x) const { return second(first(x) * x); }
 };
 
+/// Without a bias, and without a scale; rows longer than a vector.
+template <class D> struct bare_layer_norm_example {
+  static constexpr std::string_view name = "layer norm without bias, without scale";
+  struct layer;
+  mf::parameter<D, mf::width<11>> scale{mf::init::ones()};
+  constexpr void members(auto&& visit) { visit("scale", scale); }
+  auto inputs(check::source& draw) const {
+    return mf::make_pack(draw.normal<D>(mf::shape<mf::batch<>, mf::width<>>(3, 11)));
+  }
+  constexpr auto operator()(const auto& x) const {
+    using norm = mf::layer_norm_op<layer>;
+    return mf::apply(norm{1e-5}, x, scale) * mf::apply(norm{0.1}, x * x);
+  }
+};
+
 template <class D, bool Training> struct batch_norm_base {
   static constexpr bool training = Training;
   mf::batch_norm<D, 5> norm;

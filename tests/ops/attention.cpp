@@ -1,5 +1,7 @@
 #include "../described/attention.hpp"
 
+#include <limits>
+
 namespace mf = multifuse;
 using D = mf::cpu<double>;
 
@@ -10,6 +12,7 @@ TEST_CASE("attention: gradients, precision, determinism") {
 
 TEST_CASE("attention with bias and mask: gradients, precision, determinism") {
   check::described<described::biased_attention_example>();
+  check::described<described::bias_ranks_example>();
 }
 
 TEST_CASE("attention agrees with its definition, whatever the tile") {
@@ -57,6 +60,21 @@ TEST_CASE("attention refuses what it cannot do, and says what") {
                        "attention: keys or values disagree on the batch axis; expected 2; got 1", mf::shape_error);
   CHECK_THROWS_WITH_AS(mf::masked_attention<2>(x, x, x, mf::zeros<D>(M(2, 4))),
                        "attention: the key mask disagrees on the tokens axis; expected 3; got 4", mf::shape_error);
+  const auto bias = [](mf::isize items, mf::isize heads, mf::isize keys) {
+    return mf::zeros<D>(mf::shape<mf::batch<>, mf::heads<>, mf::keys<>>(items, heads, keys));
+  };
+  CHECK_NOTHROW(mf::biased_attention<2>(x, x, x, bias(2, 2, 3), {}));
+  CHECK_THROWS_WITH_AS(mf::biased_attention<2>(x, x, x, bias(1, 2, 3), {}),
+                       "attention: the bias has a wrong extent of the batch axis; expected 2; got 1", mf::shape_error);
+  CHECK_THROWS_WITH_AS(mf::biased_attention<2>(x, x, x, bias(2, 1, 3), {}),
+                       "attention: the bias has a wrong extent of the heads axis; expected 2; got 1", mf::shape_error);
+  CHECK_THROWS_WITH_AS(mf::biased_attention<2>(x, x, x, bias(2, 2, 4), {}),
+                       "attention: the bias has a wrong extent of the keys axis; expected 3; got 4", mf::shape_error);
+  const auto odd = mf::zeros<D>(mf::shape<mf::tokens<>, mf::width<>>(3, 5));
+  CHECK_THROWS_WITH_AS(mf::attention<2>(odd, odd, odd),
+                       "attention: the number of heads does not divide the width; expected 2; got 5", mf::shape_error);
+  CHECK_THROWS_WITH_AS(mf::attention<2>(x, x, x, {.queries_at_once = 0}),
+                       "attention: no queries at once; expected at least 1; got 0", mf::argument_error);
   mf::tensor<D, M> mask(M(2, 3), std::vector<double>{1, 1, 1, 0, 0, 0});
   CHECK_THROWS_WITH_AS(mf::masked_attention<2>(x, x, x, mask),
                        "attention: every key is masked; expected at least one key for each query; got none for item 1, "
@@ -64,4 +82,10 @@ TEST_CASE("attention refuses what it cannot do, and says what") {
                        mf::argument_error);
   mask.data()[4] = 1;
   CHECK_NOTHROW(mf::masked_attention<2>(x, x, x, mask));
+  const auto hidden = bias(2, 2, 3);
+  for (const int key : {0, 1, 2}) hidden.data()[9 + key] = -std::numeric_limits<double>::infinity();
+  CHECK_THROWS_WITH_AS(mf::biased_attention<2>(x, x, x, hidden, {}),
+                       "attention: every key is masked; expected at least one key for each query; got none for item 1, "
+                       "head 1, query 0",
+                       mf::argument_error);
 }

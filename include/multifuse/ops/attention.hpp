@@ -5,6 +5,7 @@
 
 #include "../tape/apply.hpp"
 #include "attention_kernels.hpp"
+#include "axes.hpp"
 
 namespace multifuse {
 
@@ -33,10 +34,14 @@ template <class Q, class B> struct bias_strides {
         const isize stride = One::extent == 1 ? 0 : bias.product(i + 1, B::rank);
         ++i;
         using tag = typename One::tag;
-        if constexpr (std::is_same_v<tag, heads_axis>) head = stride;
-        else if constexpr (std::is_same_v<tag, queries_axis>) query = stride;
-        else if constexpr (std::is_same_v<tag, keys_axis>) key = stride;
-        else lead[Q::template position<tag>()] = stride;
+        if constexpr (std::is_same_v<tag, heads_axis>)
+          head = stride;
+        else if constexpr (std::is_same_v<tag, queries_axis>)
+          query = stride;
+        else if constexpr (std::is_same_v<tag, keys_axis>)
+          key = stride;
+        else
+          lead[Q::template position<tag>()] = stride;
       };
       (see(static_cast<A*>(nullptr)), ...);
     }(bias);
@@ -48,13 +53,17 @@ template <class Q, class B> struct bias_strides {
   }
 };
 
+/// True if a width is a multiple of the number of heads, as far as its type tells.
+template <isize Heads, isize Width> inline constexpr bool divides = Width == dynamic || Width % Heads == 0;
+
 /// Every axis of a bias is heads, queries, keys or a leading axis of the queries.
 template <class Q, class B> inline constexpr bool bias_fits = false;
 template <class... Q, class... B>
 inline constexpr bool bias_fits<shape<Q...>, shape<B...>> =
     ((std::is_same_v<typename B::tag, heads_axis> || std::is_same_v<typename B::tag, queries_axis> ||
       std::is_same_v<typename B::tag, keys_axis> ||
-      shape<Q...>::template position<typename B::tag>() + 2 < sizeof...(Q)) && ...);
+      shape<Q...>::template position<typename B::tag>() + 2 < sizeof...(Q)) &&
+     ...);
 
 }  // namespace detail
 
@@ -72,13 +81,22 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
                   "multifuse: queries, keys and values are [batch..., tokens, width]");
     static_assert(extent_mismatch<attention_op, last_tag<Q>, Q::static_extents.back(), K::static_extents.back()>::value,
                   "multifuse: keys have another width than queries (read: operation, axis, expected, got)");
-    static_assert(Q::static_extents.back() % Heads == 0 && V::static_extents.back() % Heads == 0,
+    static_assert(detail::equal_axes<detail::without_matrix<Q>, detail::without_matrix<K>> &&
+                      detail::equal_axes<detail::without_matrix<Q>, detail::without_matrix<V>>,
+                  "multifuse: queries, keys and values have the same axes before tokens and width");
+    static_assert(detail::divides<Heads, Q::static_extents.back()> && detail::divides<Heads, V::static_extents.back()>,
                   "multifuse: the number of heads divides the width of queries and values");
+    if (options.queries_at_once < 1)
+      throw argument_error("attention", "no queries at once", "at least 1", std::to_string(options.queries_at_once));
+    for (const isize wide : {q.last(), v.last()})
+      if (wide % Heads != 0) refuse("the number of heads does not divide the width", Heads, wide);
     if (k.last() != q.last()) refuse("keys have another width than queries", q.last(), k.last());
-    if (v[V::rank - 2] != k[K::rank - 2]) refuse("there are not as many values as keys", k[K::rank - 2], v[V::rank - 2]);
+    if (v[V::rank - 2] != k[K::rank - 2])
+      refuse("there are not as many values as keys", k[K::rank - 2], v[V::rank - 2]);
     for (std::size_t i = 0; i + 2 < Q::rank; ++i)
       if (k[i] != q[i] || v[i] != q[i])
-        refuse("keys or values disagree on the " + std::string(Q::names()[i]) + " axis", q[i], k[i] != q[i] ? k[i] : v[i]);
+        refuse("keys or values disagree on the " + std::string(Q::names()[i]) + " axis", q[i],
+               k[i] != q[i] ? k[i] : v[i]);
     check_rest(q, k, rest...);
     using R = resize_axis<Q, last_tag<Q>, V::static_extents.back()>;
     return with_extent<R, last_tag<Q>>(q, v.last());
@@ -91,7 +109,8 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
   template <class R, class Q, class K, class... Rest>
   constexpr double backward_flops(const R& y, const Q& q, const K& k, const Rest&...) const {
     const double keys = double(k[K::rank - 2]);
-    return 2.0 * keys * (3.0 * double(q.size()) + 2.0 * double(y.size())) + 10.0 * keys * double(q.leading()) * double(Heads);
+    return 2.0 * keys * (3.0 * double(q.size()) + 2.0 * double(y.size())) +
+           10.0 * keys * double(q.leading()) * double(Heads);
   }
 
   template <class D, class R, class Q, class K, class V, class... Rest>
@@ -100,15 +119,15 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
     using T = typename D::scalar;
     const sizes n(q.dims(), k.dims(), v.dims(), options);
     tensor<D, numbers> normalizers(numbers(n.items * Heads * n.queries));
-    tensor<D, numbers> scores(numbers(Heads * n.tile * n.keys));
+    tensor<D, numbers> scores(numbers(Heads * n.tile * n.keys));  // of one tile
     for (isize item = 0; item < n.items; ++item)
       for (isize first = 0; first < n.queries; first += n.tile) {
         const isize rows = n.rows(first);
         multiply_scores(n, item, first, q, k, scores.data());
         D::for_each(Heads, rows,
-                    detail::attention_softmax_kernel<T>{scores.data(), normalizers.data() + item * Heads * n.queries, rows,
-                                                        n.keys, first, n.queries, bias_of<T>(q.dims(), item, rest...),
-                                                        mask_of<T>(n, item, rest...)});
+                    detail::attention_softmax_kernel<T>{
+                        scores.data(), normalizers.data() + item * Heads * n.queries, rows, n.keys, first, n.queries,
+                        bias_of<T>(q.dims(), item, rest...), mask_of<T>(n, item, rest...)});
         D::multiply(Heads, rows, n.value_head, n.keys, T(1), {scores.data(), n.keys, rows * n.keys},
                     {v.data() + item * n.keys * n.value_width, n.value_width, n.value_head}, T(0),
                     {y.data() + (item * n.queries + first) * n.value_width, n.value_width, n.value_head});
@@ -147,8 +166,13 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
     double scale;
     template <class Q, class K, class V>
     sizes(const Q& q, const K& k, const V& v, const attention_options& options)
-        : items(q.product(0, Q::rank - 2)), queries(q[Q::rank - 2]), keys(k[K::rank - 2]), width(q.last()),
-          value_width(v.last()), head(width / Heads), value_head(value_width / Heads),
+        : items(q.product(0, Q::rank - 2)),
+          queries(q[Q::rank - 2]),
+          keys(k[K::rank - 2]),
+          width(q.last()),
+          value_width(v.last()),
+          head(width / Heads),
+          value_head(value_width / Heads),
           tile(options.queries_at_once < queries ? options.queries_at_once : queries),
           scale(options.scale != 0 ? options.scale : 1.0 / std::sqrt(double(head))) {}
     isize rows(isize first) const { return tile < queries - first ? tile : queries - first; }
@@ -163,24 +187,35 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
     if constexpr (HasBias) {
       static_assert(detail::bias_fits<Q, X>,
                     "multifuse: a bias has the axes heads, queries, keys and leading axes of the queries only");
-      const auto check = [&]<class Tag>(Tag*, isize expected) {
-        if constexpr (X::template has<Tag>)
-          if (X::template static_extent<Tag>() != 1 && x.template extent<Tag>() != expected)
-            refuse("the bias has a wrong extent of the " + std::string(Tag::name) + " axis", expected,
-                   x.template extent<Tag>());
-      };
-      check(static_cast<heads_axis*>(nullptr), Heads);
-      check(static_cast<queries_axis*>(nullptr), q[Q::rank - 2]);
-      check(static_cast<keys_axis*>(nullptr), k[K::rank - 2]);
+      check_bias<heads_axis, Heads>(Heads, x);
+      check_bias<queries_axis, Q::static_extents[Q::rank - 2]>(q[Q::rank - 2], x);
+      check_bias<keys_axis, K::static_extents[K::rank - 2]>(k[K::rank - 2], x);
+      [&]<class... Lead>(multifuse::shape<Lead...>*) {
+        (check_bias<typename Lead::tag, Lead::extent>(q.template extent<typename Lead::tag>(), x), ...);
+      }(static_cast<detail::without_matrix<Q>*>(nullptr));
       (check_mask(k, mask), ...);
     } else {
       check_mask(k, x);
     }
   }
+  template <class Tag, isize Expected, class B> static constexpr void check_bias(isize expected, const B& bias) {
+    if constexpr (B::template has<Tag>) {
+      constexpr isize got = B::template static_extent<Tag>();
+      if constexpr (got != 1) {
+        static_assert(extent_mismatch<attention_op, Tag, Expected, got>::value,
+                      "multifuse: the bias has a wrong extent of this axis (read: operation, axis, expected, got)");
+        if (bias.template extent<Tag>() != expected)
+          refuse("the bias has a wrong extent of the " + std::string(Tag::name) + " axis", expected,
+                 bias.template extent<Tag>());
+      }
+    }
+  }
   template <class K, class M> static constexpr void check_mask(const K& k, const M& mask) {
-    static_assert(M::rank == K::rank - 1, "multifuse: a key mask is [batch..., tokens of the keys]");
+    static_assert(detail::equal_axes<M, exchange_axis<K, last_tag<K>>>,
+                  "multifuse: a key mask is [batch..., tokens of the keys]");
     for (std::size_t i = 0; i < M::rank; ++i)
-      if (mask[i] != k[i]) refuse("the key mask disagrees on the " + std::string(M::names()[i]) + " axis", k[i], mask[i]);
+      if (mask[i] != k[i])
+        refuse("the key mask disagrees on the " + std::string(M::names()[i]) + " axis", k[i], mask[i]);
   }
 
   template <class T, class Q> static detail::bias_view<T> bias_of(const Q&, isize) { return {}; }
@@ -211,19 +246,18 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
                               typename D::scalar* scores) {
     using T = typename D::scalar;
     const isize rows = n.rows(first);
-    D::multiply(Heads, rows, n.keys, n.head, T(n.scale), {q.data() + (item * n.queries + first) * n.width, n.width, n.head},
+    D::multiply(Heads, rows, n.keys, n.head, T(n.scale),
+                {q.data() + (item * n.queries + first) * n.width, n.width, n.head},
                 {k.data() + item * n.keys * n.width, n.width, n.head, layout::transposed}, T(0),
                 {scores, n.keys, rows * n.keys});
   }
 
-  template <class D>
-  static void refuse_empty_rows(const sizes& n, const tensor<D, numbers>& normalizers) {
+  template <class D> static void refuse_empty_rows(const sizes& n, const tensor<D, numbers>& normalizers) {
     const auto values = normalizers.to_host();
     for (std::size_t i = 0; i < values.size(); ++i)
       if (values[i] == -std::numeric_limits<typename D::scalar>::infinity()) {
         const isize at = isize(i);
-        throw argument_error("attention", "every key is masked",
-                             "at least one key for each query",
+        throw argument_error("attention", "every key is masked", "at least one key for each query",
                              "none for item " + std::to_string(at / (Heads * n.queries)) + ", head " +
                                  std::to_string(at / n.queries % Heads) + ", query " + std::to_string(at % n.queries));
       }
@@ -243,30 +277,31 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
     for (isize item = 0; item < n.items; ++item)
       for (isize first = 0; first < n.queries; first += n.tile) {
         const isize rows = n.rows(first), keys = n.keys;
-        const isize query_at = (item * n.queries + first) * n.width, value_at = (item * n.queries + first) * n.value_width;
+        const isize query_at = (item * n.queries + first) * n.width,
+                    value_at = (item * n.queries + first) * n.value_width;
         const matrix<const T> p{scores.data(), keys, rows * keys}, ds{gradients.data(), keys, rows * keys};
         multiply_scores(n, item, first, q, k, scores.data());
         D::for_each(Heads, rows,
-                    detail::attention_recompute_kernel<T>{scores.data(), normalizers.data() + item * Heads * n.queries, rows,
-                                                          keys, first, n.queries, bias_of<T>(q.dims(), item, rest...),
-                                                          mask_of<T>(n, item, rest...)});
+                    detail::attention_recompute_kernel<T>{
+                        scores.data(), normalizers.data() + item * Heads * n.queries, rows, keys, first, n.queries,
+                        bias_of<T>(q.dims(), item, rest...), mask_of<T>(n, item, rest...)});
         const matrix<const T> dout{dy.data() + value_at, n.value_width, n.value_head};
         if (to_v)
-          D::multiply(Heads, keys, n.value_head, rows, T(1), {p.data, p.stride, p.distance, layout::transposed}, dout, T(1),
-                      {to_v + item * keys * n.value_width, n.value_width, n.value_head});
+          D::multiply(Heads, keys, n.value_head, rows, T(1), {p.data, p.stride, p.distance, layout::transposed}, dout,
+                      T(1), {to_v + item * keys * n.value_width, n.value_width, n.value_head});
         D::multiply(Heads, rows, keys, n.value_head, T(1), dout,
                     {v.data() + item * keys * n.value_width, n.value_width, n.value_head, layout::transposed}, T(0),
                     {gradients.data(), keys, rows * keys});
-        D::for_each(Heads, rows,
-                    detail::attention_score_gradient_kernel<T>{scores.data(), gradients.data(), y.data() + value_at,
-                                                               dy.data() + value_at, rows, keys, n.value_width,
-                                                               n.value_head});
+        D::for_each(
+            Heads, rows,
+            detail::attention_score_gradient_kernel<T>{scores.data(), gradients.data(), y.data() + value_at,
+                                                       dy.data() + value_at, rows, keys, n.value_width, n.value_head});
         if constexpr (!std::is_same_v<DB, detail::absent>) {
           if (dbias) add_bias_gradient(n, item, first, gradients, q.dims(), dbias);
         }
         if (to_q)
-          D::multiply(Heads, rows, n.head, keys, T(n.scale), ds, {k.data() + item * keys * n.width, n.width, n.head}, T(1),
-                      {to_q + query_at, n.width, n.head});
+          D::multiply(Heads, rows, n.head, keys, T(n.scale), ds, {k.data() + item * keys * n.width, n.width, n.head},
+                      T(1), {to_q + query_at, n.width, n.head});
         if (to_k)
           D::multiply(Heads, keys, n.head, rows, T(n.scale), {ds.data, ds.stride, ds.distance, layout::transposed},
                       {q.data() + query_at, n.width, n.head}, T(1), {to_k + item * keys * n.width, n.width, n.head});
@@ -280,8 +315,8 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
     const detail::bias_strides<Q, B> s(q, dbias.dims());
     const isize rows = n.rows(first);
     D::for_each((s.head ? Heads : 1) * (s.query ? rows : 1), s.key ? n.keys : 1,
-                detail::attention_bias_gradient_kernel<T>{score_gradients.data(), dbias.add_to() + s.offset(item), Heads,
-                                                          rows, n.keys, first, s.head, s.query, s.key});
+                detail::attention_bias_gradient_kernel<T>{score_gradients.data(), dbias.add_to() + s.offset(item),
+                                                          Heads, rows, n.keys, first, s.head, s.query, s.key});
   }
 };
 

@@ -4,6 +4,7 @@
 
 #include "../core/math.hpp"
 #include "../tensor/backend.hpp"
+#include "row_reductions.hpp"
 
 /// The row kernels of attention. Scores lie as [heads, rows of the tile, keys].
 namespace multifuse::detail {
@@ -14,16 +15,6 @@ template <class T> struct bias_view {
   const T* first = nullptr;
   isize head = 0, query = 0, key = 0;
 };
-
-template <class T> MULTIFUSE_HD inline T sum_of_row(const T* x, isize n) {
-  T partial[8] = {};  // eight lanes vectorize, and round less than one running total
-  isize i = 0;
-  for (; i + 8 <= n; i += 8)
-    for (isize lane = 0; lane < 8; ++lane) partial[lane] += x[i + lane];
-  T total = ((partial[0] + partial[4]) + (partial[2] + partial[6])) + ((partial[1] + partial[5]) + (partial[3] + partial[7]));
-  for (; i < n; ++i) total += x[i];
-  return total;
-}
 
 /// Adds bias and mask to the scores of one row.
 template <class T>
@@ -48,14 +39,13 @@ template <class T> struct attention_softmax_kernel {
   MULTIFUSE_HD void operator()(isize head, isize row) const {
     T* s = scores + (head * rows + row) * keys;
     bias_and_mask(s, keys, head, first_query + row, bias, mask);
-    T most = s[0];
-    for (isize j = 1; j < keys; ++j) most = s[j] > most ? s[j] : most;
+    const T most = largest_of_row(s, keys);
     if (most == -std::numeric_limits<T>::infinity()) {
       log_normalizer[head * queries + first_query + row] = most;
       return;
     }
     for (isize j = 0; j < keys; ++j) s[j] = math::exp(s[j] - most);
-    const T total = sum_of_row(s, keys);
+    const T total = sum_of_terms<T>(keys, [s](isize j) { return s[j]; });
     const T inverse = T(1) / total;
     for (isize j = 0; j < keys; ++j) s[j] *= inverse;
     log_normalizer[head * queries + first_query + row] = most + std::log(total);
@@ -88,9 +78,8 @@ template <class T> struct attention_score_gradient_kernel {
   MULTIFUSE_HD void operator()(isize head, isize row) const {
     const T* p = probabilities + (head * rows + row) * keys;
     T* g = gradient + (head * rows + row) * keys;
-    T expected = 0;
-    const isize at = row * value_width + head * head_width;
-    for (isize i = 0; i < head_width; ++i) expected += y[at + i] * dy[at + i];
+    const T *out = y + row * value_width + head * head_width, *dout = dy + row * value_width + head * head_width;
+    const T expected = sum_of_terms<T>(head_width, [out, dout](isize i) { return out[i] * dout[i]; });
     for (isize j = 0; j < keys; ++j) g[j] = p[j] * (g[j] - expected);
   }
 };

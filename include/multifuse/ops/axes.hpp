@@ -23,6 +23,10 @@ template <class... A, class... B>
 requires(sizeof...(A) == sizeof...(B)) inline constexpr bool equal_axes<shape<A...>, shape<B...>> =
     (std::is_same_v<typename A::tag, typename B::tag> && ...);
 
+/// Tag of the axis before the last one, and the axes before these two.
+template <class S> using second_last_tag = last_tag<exchange_axis<S, last_tag<S>>>;
+template <class S> using without_matrix = exchange_axis<exchange_axis<S, last_tag<S>>, second_last_tag<S>>;
+
 /// A shape seen from one axis: what is before it, it, and what is behind it in memory.
 struct axis_view {
   isize outer, extent, inner;

@@ -1,34 +1,54 @@
 #pragma once
 #include <cmath>
+#include <string>
 
 #include "../tape/apply.hpp"
+#include "row_reductions.hpp"
 
 namespace multifuse {
 
 namespace detail {
 
-template <class T> struct layer_norm_forward_kernel {
-  const T *x, *scale, *bias;
-  T *y, *mean, *inverse;  // per row
+/// Scale and bias as a kernel sees them; the first `Count` of the two are there.
+template <class T, std::size_t Count> struct layer_norm_weights {
+  const T* each[2];
+  MULTIFUSE_HD T scale(isize i) const {
+    if constexpr (Count > 0)
+      return each[0][i];
+    else
+      return T(1);
+  }
+  MULTIFUSE_HD T bias(isize i) const {
+    if constexpr (Count > 1)
+      return each[1][i];
+    else
+      return T(0);
+  }
+};
+
+/// Two passes: the variance is the mean of squared distances from the mean, not a difference of large numbers.
+template <class T, std::size_t Count> struct layer_norm_forward_kernel {
+  const T* x;
+  layer_norm_weights<T, Count> weights;
+  T *y, *mean, *inverse;  // the latter two per row
   isize width;
   T epsilon;
   MULTIFUSE_HD void operator()(isize row, isize) const {
     const T* in = x + row * width;
     T* out = y + row * width;
-    T total = 0;
-    for (isize i = 0; i < width; ++i) total += in[i];
-    const T m = total / T(width);
-    T squares = 0;
-    for (isize i = 0; i < width; ++i) squares += (in[i] - m) * (in[i] - m);
+    const T m = sum_of_terms<T>(width, [in](isize i) { return in[i]; }) / T(width);
+    const T squares = sum_of_terms<T>(width, [in, m](isize i) { return (in[i] - m) * (in[i] - m); });
     const T r = T(1) / std::sqrt(squares / T(width) + epsilon);
-    for (isize i = 0; i < width; ++i) out[i] = (in[i] - m) * r * scale[i] + bias[i];
+    for (isize i = 0; i < width; ++i) out[i] = (in[i] - m) * r * weights.scale(i) + weights.bias(i);
     mean[row] = m;
     inverse[row] = r;
   }
 };
 
-template <class T> struct layer_norm_input_kernel {
-  const T *dy, *x, *scale, *mean, *inverse;
+template <class T, std::size_t Count> struct layer_norm_input_kernel {
+  const T *dy, *x;
+  layer_norm_weights<T, Count> weights;
+  const T *mean, *inverse;
   T* dx;
   isize width;
   bool accumulate;
@@ -36,16 +56,12 @@ template <class T> struct layer_norm_input_kernel {
     const T *g = dy + row * width, *in = x + row * width;
     T* out = dx + row * width;
     const T m = mean[row], r = inverse[row];
-    T sum_g = 0, sum_gx = 0;
+    const auto& w = weights;
+    const T sum_g = sum_of_terms<T>(width, [g, &w](isize i) { return g[i] * w.scale(i); }) / T(width);
+    const T sum_gx =
+        sum_of_terms<T>(width, [g, in, m, &w](isize i) { return g[i] * w.scale(i) * (in[i] - m); }) * r / T(width);
     for (isize i = 0; i < width; ++i) {
-      const T gs = g[i] * scale[i];
-      sum_g += gs;
-      sum_gx += gs * (in[i] - m) * r;
-    }
-    sum_g /= T(width);
-    sum_gx /= T(width);
-    for (isize i = 0; i < width; ++i) {
-      const T d = r * (g[i] * scale[i] - sum_g - (in[i] - m) * r * sum_gx);
+      const T d = r * (g[i] * w.scale(i) - sum_g - (in[i] - m) * r * sum_gx);
       out[i] = accumulate ? out[i] + d : d;
     }
   }
@@ -63,17 +79,18 @@ template <class T> struct layer_norm_scale_kernel {
 
 }  // namespace detail
 
-/// y = (x - mean) / sqrt(variance + epsilon) * scale + bias over the last axis. `Where` names the layer in messages.
+/// y = (x - mean) / sqrt(variance + epsilon) * scale + bias over the last axis. The bias, or both, may be left out.
+/// `Where` names the layer in messages.
 template <class Where> struct layer_norm_op {
   using shape_of_rows = multifuse::shape<samples<>>;
   double epsilon;
 
-  template <class S, class W, class B> constexpr S shape(const S& x, const W& scale, const B&) const {
-    static_assert(extent_mismatch<Where, last_tag<S>, W::static_extents[0], S::static_extents.back()>::value,
-                  "multifuse: this layer expects another extent on this axis (read: layer, axis, expected, got)");
-    if (S::static_extents.back() == dynamic && x.last() != scale.last())
-      throw shape_error("layer_norm", "wrong extent of the last axis of " + x.to_string(), std::to_string(scale.last()),
-                        std::to_string(x.last()));
+  template <class S, class... W> constexpr S shape(const S& x, const W&... weights) const {
+    static_assert(sizeof...(W) <= 2, "multifuse: layer_norm takes x, a scale and a bias");
+    static_assert(
+        (extent_mismatch<Where, last_tag<S>, W::static_extents.back(), S::static_extents.back()>::value && ...),
+        "multifuse: this layer expects another extent on this axis (read: layer, axis, expected, got)");
+    (check(x, weights), ...);
     return x;
   }
   template <class S, class... Rest> constexpr double flops(const S& y, const Rest&...) const {
@@ -81,45 +98,82 @@ template <class Where> struct layer_norm_op {
   }
 
   /// Mean and inverse deviation of each row.
-  template <class D> struct statistics {
-    tensor<D, shape_of_rows> mean, inverse;
-  };
+  template <class D> struct statistics { tensor<D, shape_of_rows> mean, inverse; };
 
-  template <class D, class S, class W, class B>
-  auto forward(const tensor<D, S>& y, const tensor<D, S>& x, const tensor<D, W>& scale, const tensor<D, B>& bias) const {
+  template <class D, class S, class... W>
+  auto forward(const tensor<D, S>& y, const tensor<D, S>& x, const tensor<D, W>&... weights) const {
     using T = typename D::scalar;
     const shape_of_rows rows_of_x(x.dims().leading());
     statistics<D> state{tensor<D, shape_of_rows>(rows_of_x), tensor<D, shape_of_rows>(rows_of_x)};
-    D::for_each(x.dims().leading(), 1,
-                detail::layer_norm_forward_kernel<T>{x.data(), scale.data(), bias.data(), y.data(), state.mean.data(),
-                                                     state.inverse.data(), x.dims().last(), T(epsilon)});
+    D::for_each(rows_of_x.size(), 1,
+                detail::layer_norm_forward_kernel<T, sizeof...(W)>{x.data(),
+                                                                   {{weights.data()...}},
+                                                                   y.data(),
+                                                                   state.mean.data(),
+                                                                   state.inverse.data(),
+                                                                   x.dims().last(),
+                                                                   T(epsilon)});
     return state;
   }
 
+  template <class D, class S>
+  void backward(const tensor<D, S>& dy, const tensor<D, S>&, const statistics<D>& state, const tensor<D, S>& x,
+                const gradient_sink<D, S>& dx) const {
+    to_input(dy, state, x, dx);
+  }
+  template <class D, class S, class W>
+  void backward(const tensor<D, S>& dy, const tensor<D, S>&, const statistics<D>& state, const tensor<D, S>& x,
+                const tensor<D, W>& scale, const gradient_sink<D, S>& dx, const gradient_sink<D, W>& dscale) const {
+    to_scale(dy, state, x, dscale);
+    to_input(dy, state, x, dx, scale);
+  }
   template <class D, class S, class W, class B>
   void backward(const tensor<D, S>& dy, const tensor<D, S>&, const statistics<D>& state, const tensor<D, S>& x,
                 const tensor<D, W>& scale, const tensor<D, B>&, const gradient_sink<D, S>& dx,
                 const gradient_sink<D, W>& dscale, const gradient_sink<D, B>& dbias) const {
-    using T = typename D::scalar;
-    const isize count = x.dims().leading(), width_of_row = x.dims().last();
     if (dbias) {
       const auto to = dbias.open();
-      D::sum(1, count, width_of_row, dy.data(), to.beta, to.data);
+      D::sum(1, x.dims().leading(), x.dims().last(), dy.data(), to.beta, to.data);
     }
-    if (dscale) {
-      tensor<D, S> terms(x.dims());
-      D::for_each(count, width_of_row,
-                  detail::layer_norm_scale_kernel<T>{dy.data(), x.data(), state.mean.data(), state.inverse.data(),
-                                                     terms.data(), width_of_row});
-      const auto to = dscale.open();
-      D::sum(1, count, width_of_row, terms.data(), to.beta, to.data);
-    }
-    if (dx) {
-      const auto to = dx.open();
-      D::for_each(count, 1,
-                  detail::layer_norm_input_kernel<T>{dy.data(), x.data(), scale.data(), state.mean.data(),
-                                                     state.inverse.data(), to.data, width_of_row, to.beta != T(0)});
-    }
+    to_scale(dy, state, x, dscale);
+    to_input(dy, state, x, dx, scale);
+  }
+
+ private:
+  template <class S, class W> static constexpr void check(const S& x, const W& weight) {
+    static_assert(W::rank == 1, "multifuse: scale and bias of a layer norm have one axis");
+    if (x.last() != weight.last())
+      throw shape_error("layer_norm", "wrong extent of the last axis of " + x.to_string(),
+                        std::to_string(weight.last()), std::to_string(x.last()));
+  }
+
+  template <class D, class S, class W>
+  static void to_scale(const tensor<D, S>& dy, const statistics<D>& state, const tensor<D, S>& x,
+                       const gradient_sink<D, W>& dscale) {
+    if (!dscale) return;
+    const isize count = x.dims().leading(), width_of_row = x.dims().last();
+    const tensor<D, S> terms(x.dims());
+    D::for_each(count, width_of_row,
+                detail::layer_norm_scale_kernel<typename D::scalar>{dy.data(), x.data(), state.mean.data(),
+                                                                    state.inverse.data(), terms.data(), width_of_row});
+    const auto to = dscale.open();
+    D::sum(1, count, width_of_row, terms.data(), to.beta, to.data);
+  }
+  template <class D, class S, class... W>
+  static void to_input(const tensor<D, S>& dy, const statistics<D>& state, const tensor<D, S>& x,
+                       const gradient_sink<D, S>& dx, const tensor<D, W>&... scale) {
+    using T = typename D::scalar;
+    if (!dx) return;
+    const auto to = dx.open();
+    D::for_each(x.dims().leading(), 1,
+                detail::layer_norm_input_kernel<T, sizeof...(W)>{dy.data(),
+                                                                 x.data(),
+                                                                 {{scale.data()...}},
+                                                                 state.mean.data(),
+                                                                 state.inverse.data(),
+                                                                 to.data,
+                                                                 x.dims().last(),
+                                                                 to.beta != T(0)});
   }
 };
 

@@ -8,16 +8,6 @@ namespace multifuse {
 
 namespace detail {
 
-/// Tag of the axis before the last one.
-template <class S> struct second_last;
-template <class A, class B> struct second_last<shape<A, B>> { using type = typename A::tag; };
-template <class A, class B, class C, class... Rest>
-struct second_last<shape<A, B, C, Rest...>> : second_last<shape<B, C, Rest...>> {};
-template <class S> using second_last_tag = typename second_last<S>::type;
-
-/// The axes before the last two.
-template <class S> using without_matrix = exchange_axis<exchange_axis<S, last_tag<S>>, second_last_tag<S>>;
-
 /// The axis of a matrix (the last two axes) that is not the inner one.
 template <class S, class Inner>
 using outer_tag = std::conditional_t<std::is_same_v<last_tag<S>, Inner>, second_last_tag<S>, last_tag<S>>;
