@@ -57,10 +57,13 @@
 #include <multifuse/fusion/per_modality.hpp>
 #include <multifuse/fusion/readout.hpp>
 #include <multifuse/fusion/stage.hpp>
+#include <multifuse/fusion/tokenize.hpp>
 #include <multifuse/modalities/augment.hpp>
 #include <multifuse/modalities/feature_rows.hpp>
 #include <multifuse/modalities/log_mel.hpp>
+#include <multifuse/modalities/modality.hpp>
 #include <multifuse/modalities/spectrogram.hpp>
+#include <multifuse/modalities/tokens.hpp>
 #include <multifuse/modalities/waveform.hpp>
 #include <multifuse/losses/binary_cross_entropy.hpp>
 #include <multifuse/losses/contrastive.hpp>

@@ -42,15 +42,7 @@ template <class D> struct embedding_lookup_example {
                          draw.normal<D>(mf::shape<mf::batch<2>, mf::tokens<>, mf::width<5>>(4)));
   }
   constexpr auto operator()(const auto& ids, const auto& x) const {
-    return mf::embedding_lookup(table, on_tape_of(ids, x)) * x;
-  }
-
- private:
-  template <class I, class X> static constexpr auto on_tape_of(const I& ids, const X& x) {
-    if constexpr (mf::is_variable<X>)
-      return mf::record(x.recorder(), ids);
-    else
-      return ids;
+    return mf::embedding_lookup(table, ids) * x;
   }
 };
 

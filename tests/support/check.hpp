@@ -97,7 +97,7 @@ template <class E, class Inputs> results run(E& example, const Inputs& inputs, b
       if constexpr (differentiable<std::remove_cvref_t<decltype(x)>>)
         return mf::watch(tape, x);
       else
-        return x;
+        return mf::record(tape, x);  // integers have no gradient, but what is looked up with them has
     };
     const auto watched = mf::make_pack(on_tape(mf::get<I>(inputs))...);
     const auto y = example(mf::get<I>(watched)...);
@@ -118,7 +118,7 @@ template <class E, class Inputs> results run(E& example, const Inputs& inputs, b
     if (!with_gradients) return;
     tape.run_backward();
     auto collect = [&](const auto& x) {
-      if constexpr (mf::is_variable<std::remove_cvref_t<decltype(x)>>) {
+      if constexpr (differentiable<std::remove_cvref_t<decltype(x)>>) {
         const auto g = x.sink().current();
         std::vector<double> values(std::size_t(x.size()), 0.0);
         if (g) {
