@@ -24,7 +24,11 @@ template <class D> struct model {
   }
   auto operator()(const auto& a, const auto& b) const {
     if constexpr (mf::is_variable<std::remove_cvref_t<decltype(a)>>)
-      if (a.recorder().training()) seen.value().data()[0] += 1;
+      if (a.recorder().training()) {
+        auto count = seen.value().to_host();
+        ++count[0];
+        D::copy_from_host(seen.value().data(), count.data(), 1);
+      }
     return head(mf::dropout(mf::tanh(first(a)) + mf::tanh(second(b)), dropped, noise));
   }
 };

@@ -33,6 +33,15 @@ struct checkpoint_number {
   std::function<bool(std::string_view, bool)> parse;  // whether it could; sets the number when told to
 };
 
+/// Accepts whatever an object shows of itself; a struct, because nvcc finds no lambda inside a concept.
+struct shows_anything {
+  template <class... X> constexpr void operator()(X&&...) const {}
+};
+template <class Object>
+concept has_state = requires(Object& object) {
+  object.for_each_state(shows_anything{});
+};
+
 /// What a checkpoint consists of, in the order in which it was listed.
 class checkpoint_content {
  public:
@@ -42,7 +51,7 @@ class checkpoint_content {
   template <class Object> void add(const std::string& name, Object& object) {
     if constexpr (std::is_arithmetic_v<Object>) {
       add_number(name, object);
-    } else if constexpr (requires { object.for_each_state([](const std::string&, auto&&) {}); }) {
+    } else if constexpr (has_state<Object>) {
       object.for_each_state([&]<class X>(const std::string& part, X&& state) {
         if constexpr (is_tensor<std::remove_cvref_t<X>>)
           add_tensor(below(name, part), state);
@@ -158,8 +167,7 @@ void list_objects(checkpoint_content& content, std::string_view name, Object& ob
 
 /// Layers without an identity get one; see `name_random_streams`.
 template <class Object> void name_streams_of([[maybe_unused]] Object& object) {
-  if constexpr (!std::is_arithmetic_v<Object> && requires { object.members([](auto&&...) {}); })
-    name_random_streams(object);
+  if constexpr (!std::is_arithmetic_v<Object> && !has_state<Object>) name_random_streams(object);
 }
 inline void name_all_streams() {}
 template <class Object, class... Rest> void name_all_streams(std::string_view, Object& object, Rest&... rest) {
@@ -205,7 +213,7 @@ template <class M> void save_model(const std::filesystem::path& path, const M& m
   detail::write_checkpoint(path, content);
 }
 
-/// Loads what `save_model` wrote, or with the name of the model in it, a checkpoint: `load_model(path, model, "model")`.
+/// Loads what `save_model` wrote, or, given the name it has there, a model out of a checkpoint.
 /// Throws as `load_checkpoint`; other contents of a checkpoint are passed over.
 template <class M> void load_model(const std::filesystem::path& path, M& model, const std::string& name = {}) {
   detail::checkpoint_content content;

@@ -14,9 +14,9 @@ namespace multifuse {
 /// A row-major Eigen matrix over memory that belongs to somebody else.
 template <class T> using eigen_map = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
 
-/// The elements of a tensor, variable, parameter or buffer in host memory as an Eigen matrix, without a copy: one row for
-/// each place on the axes before the last one, one column for each on the last. Writing to it writes the elements. It is
-/// valid as long as a handle to the elements lives. Throws argument_error for a tensor without elements.
+/// The elements of a tensor, variable, parameter or buffer in host memory as an Eigen matrix, without a copy: one row
+/// for each place on the axes before the last one, one column for each on the last. Writing to it writes the elements.
+/// It is valid as long as a handle to the elements lives. Throws argument_error for a tensor without elements.
 ///     eigen_view(logits).rowwise().maxCoeff()
 template <class X>
 requires requires(const X& x) { plain_tensor(x).data(); }

@@ -14,8 +14,8 @@ namespace multifuse {
 /// axis k of ours, seen with its axes separated, is axis order[k] of the official tensor.
 ///   official::transposed()                              dense kernel (in, out) for our weight [out, in]
 ///   official::permuted({256, 4, 64}, {1, 2, 0})         kernel (in, heads, head width) for our weight [out, in]
-///   official::permuted({2, 16, 16, 3, 768}, {4, 0, 1, 2, 3})    kernel (frames, rows, columns, in, out), [out, the rest]
-///   official::permuted({768, 3, 16, 16}, {0, 2, 3, 1})  kernel (out, in, rows, columns) for our [out, rows, columns, in]
+///   official::permuted({16, 16, 3, 768}, {3, 0, 1, 2})  kernel (rows, columns, in, out) for our [out, all the rest]
+///   official::permuted({768, 3, 16, 16}, {0, 2, 3, 1})  kernel (out, in, rows, columns) for our [out, all the rest]
 ///   official::shaped({1, 196, 768})                     other axes, same order of elements
 ///   official::rows(768, 2304)                           our rows are rows 768 ... of a packed tensor of 2304 rows
 struct official_layout {

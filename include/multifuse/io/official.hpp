@@ -1,11 +1,15 @@
 #pragma once
 #include <algorithm>
+#include <cmath>
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <multifuse/io/name_table.hpp>
@@ -23,19 +27,38 @@ inline std::string name_in_file(const safetensors_file& file, const name_table& 
   return {};
 }
 
-/// Calls `f(elements)` with what the file holds, converted to the scalar of a part.
-template <class F>
-void with_elements(const safetensors_file& file, const std::string& name, const official_part& part, F&& f) {
+/// Sets our part of an official tensor whose elements the file holds.
+inline void assign_part(const official_part& part, const official_tensor& whole, const std::vector<double>& elements) {
+  std::vector<std::byte> bytes(part.ours.byte_size());
   with_storage_type(part.ours.type, [&]<class S>(S) {
-    if constexpr (storage_number<S>) f(file.read<S>(name));
+    if constexpr (storage_number<S>) {
+      S* const to = reinterpret_cast<S*>(bytes.data());
+      part.for_each_place(whole.shape,
+                          [&](std::size_t theirs, std::size_t own) { to[own] = static_cast<S>(elements[theirs]); });
+    }
+  });
+  part.ours.assign(bytes.data());
+}
+
+/// Refuses numbers that the element type of our part cannot hold: fractions and large numbers for integers.
+inline void check_part(const safetensors_file& file, const safetensors_entry& entry, const official_part& part) {
+  if (part.ours.type == storage_type::f32 || part.ours.type == storage_type::f64) return;
+  with_storage_type(part.ours.type, [&]<class S>(S) {
+    if constexpr (std::integral<S>)
+      for (const double number : file.read<double>(entry.name))
+        if (number != std::floor(number) || std::abs(number) > 0x1p53 ||
+            !std::in_range<S>(static_cast<std::int64_t>(number)))
+          throw file_error(file.path().string() + ", tensor " + in_quotes(entry.name), "not a whole number in range",
+                           std::string(describe(part.ours.type).name), std::to_string(number));
   });
 }
 
 }  // namespace detail
 
-/// Loads a model from a file with official names, converted to the model's scalar. Of the file only the names that begin
-/// with `prefix` count, without it. Before anything is changed all names and shapes are checked: throws file_error for
-/// missing and for unknown tensors and for wrong shapes, argument_error when the table does not fit the model.
+/// Loads a model from a file with official names, converted to the model's scalar. Of the file only the names that
+/// begin with `prefix` count, without it. Before anything is changed all names and shapes are checked: throws
+/// file_error for missing and for unknown tensors and for wrong shapes, argument_error when the table does not fit the
+/// model.
 template <class M>
 void load_official(const safetensors_file& file, M& model, const name_table& table, std::string_view prefix = {}) {
   const auto wanted = detail::resolve(model, table);
@@ -51,9 +74,7 @@ void load_official(const safetensors_file& file, M& model, const name_table& tab
     const auto& found = file.at(names.back());
     if (found.shape != whole.shape)
       wrong.push_back(whole.name + " " + detail::shape_text(found.shape) + " for " + detail::shape_text(whole.shape));
-    for (const auto& part : whole.parts)  // integers may not fit; floating point numbers do
-      if (part.ours.type != storage_type::f32 && part.ours.type != storage_type::f64)
-        detail::with_elements(file, names.back(), part, [](const auto&) {});
+    for (const auto& part : whole.parts) detail::check_part(file, found, part);
   }
   for (const auto& name : file.names())
     if (name.starts_with(prefix) && !used.contains(name) &&
@@ -68,23 +89,16 @@ void load_official(const safetensors_file& file, M& model, const name_table& tab
   if (!wrong.empty()) throw file_error(where, "wrong shapes", "", detail::names_text(wrong));
   for (const auto& whole : wanted)
     for (const auto& part : whole.parts) part.ours.reserve();
-  std::vector<std::byte> bytes;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    for (const auto& part : wanted[i].parts) {
-      bytes.resize(part.ours.byte_size());
-      detail::with_elements(file, names[i], part, [&]<class S>(const std::vector<S>& elements) {
-        S* const to = reinterpret_cast<S*>(bytes.data());
-        part.for_each_place(wanted[i].shape, [&](std::size_t theirs, std::size_t own) { to[own] = elements[theirs]; });
-      });
-      part.ours.assign(bytes.data());
-    }
+    const auto elements = file.read<double>(names[i]);
+    for (const auto& part : wanted[i].parts) detail::assign_part(part, wanted[i], elements);
   }
   detail::name_random_streams(model);
 }
 
 /// Writes a model under official names in the official layout, packed tensors put together; all or nothing. With
-/// `original`, a file that the model could be loaded from, its unused tensors are copied. Throws argument_error when the
-/// table does not fit the model or a tensor has no values, file_error when the system refuses.
+/// `original`, a file that the model could be loaded from, its unused tensors are copied. Throws argument_error when
+/// the table does not fit the model or a tensor has no values, file_error when the system refuses.
 template <class M>
 void save_official(const std::filesystem::path& path, const M& model, const name_table& table,
                    const safetensors_file* original = nullptr) {

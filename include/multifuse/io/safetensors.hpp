@@ -95,17 +95,19 @@ class safetensors_file {
                        std::to_string(count) + " in shape " + detail::shape_text(entry.shape));
     detail::with_storage_type(entry.dtype, [&]<class Stored>(Stored stored) {
       using value = decltype(detail::to_number(stored));
-      if constexpr (std::integral<T> && !std::integral<value>)
+      if constexpr (std::integral<T> && !std::integral<value>) {
         throw file_error(where(entry), "cannot be read as integers", "an integer dtype", describe(entry.dtype).name);
-      for (std::size_t i = 0; i < count; ++i) {
-        std::memcpy(&stored, entry.bytes.data() + i * sizeof(Stored), sizeof(Stored));  // may not be aligned
-        const value number = detail::to_number(stored);
-        if constexpr (std::integral<T> && std::integral<value>) {
-          if (!std::in_range<T>(number))
-            throw file_error(where(entry), "integer out of range at position " + std::to_string(i),
-                             describe(storage_type_of<T>()).name, std::to_string(number));
+      } else {
+        for (std::size_t i = 0; i < count; ++i) {
+          std::memcpy(&stored, entry.bytes.data() + i * sizeof(Stored), sizeof(Stored));  // may not be aligned
+          const value number = detail::to_number(stored);
+          if constexpr (std::integral<T>) {
+            if (!std::in_range<T>(number))
+              throw file_error(where(entry), "integer out of range at position " + std::to_string(i),
+                               describe(storage_type_of<T>()).name, std::to_string(number));
+          }
+          out[i] = static_cast<T>(number);
         }
-        out[i] = static_cast<T>(number);
       }
     });
   }

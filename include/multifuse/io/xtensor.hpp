@@ -12,9 +12,9 @@
 
 namespace multifuse {
 
-/// The elements of a tensor, variable, parameter or buffer in host memory as an xtensor array of as many axes, without a
-/// copy. Writing to it writes the elements. It is valid as long as a handle to the elements lives. Throws argument_error
-/// for a tensor without elements.
+/// The elements of a tensor, variable, parameter or buffer in host memory as an xtensor array of as many axes, without
+/// a copy. Writing to it writes the elements. It is valid as long as a handle to the elements lives. Throws
+/// argument_error for a tensor without elements.
 ///     xt::amax(xtensor_view(attention), {1})
 template <class X>
 requires requires(const X& x) { plain_tensor(x).data(); }
@@ -29,9 +29,9 @@ auto xtensor_view(const X& x) {
                                                xt::no_ownership(), extents);
 }
 
-/// The elements of an xtensor container (xt::xtensor, xt::xarray, an adaptor) as a tensor, without a copy. The tensor and
-/// all handles made from it refer to the container's memory and must not be used after it is gone or resized. Throws
-/// shape_error unless the container is row-major and has the extents of the shape.
+/// The elements of an xtensor container (xt::xtensor, xt::xarray, an adaptor) as a tensor, without a copy. The tensor
+/// and all handles made from it refer to the container's memory and must not be used after it is gone or resized.
+/// Throws shape_error unless the container is row-major and has the extents of the shape.
 ///     xt::xtensor<float, 2> features({8, 16});
 ///     auto x = tensor_view(features, shape<batch<>, width<16>>(8));
 template <class Container, class S>

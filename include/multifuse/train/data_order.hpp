@@ -20,9 +20,9 @@ inline std::vector<isize> shuffled(random_key key, isize n) {
   return order;
 }
 
-/// Which samples each step of a training run sees: every epoch in a new order, cut into batches of one size; what is left
-/// over at its end is not seen in that epoch. A function of the key and the step alone, so that a resumed run goes on
-/// with the same batches.
+/// Which samples each step of a training run sees: every epoch in a new order, cut into batches of one size; what is
+/// left over at its end is not seen in that epoch. A function of the key and the step alone, so that a resumed run goes
+/// on with the same batches.
 class batch_order {
  public:
   /// Throws argument_error unless 1 <= batch_size <= samples.

@@ -19,8 +19,8 @@ struct mixup_options {
   mixup_partner partner = mixup_partner::mirrored;
 };
 
-/// Mixup (Zhang et al. 2018) inside a batch: x[i] becomes weight[i] x[i] + (1 - weight[i]) x[partner[i]]. Drawn once and
-/// applied to all that belongs together: the inputs and the labels.
+/// Mixup (Zhang et al. 2018) inside a batch: x[i] becomes weight[i] x[i] + (1 - weight[i]) x[partner[i]]. Drawn once
+/// and applied to all that belongs together: the inputs and the labels.
 ///     const mixup mix(key, 64, {.alpha = 0.5});
 ///     auto video = mix(batch.video), labels = mix(batch.labels);
 /// Modality mixup (MBT) gives each modality its own weight and its own labels: `mixup(key.split("audio"), ...)`,

@@ -11,8 +11,8 @@
 
 namespace multifuse {
 
-/// What is special about the parameters whose dotted name matches a pattern (see `name_matches`). Of all rules that match
-/// a parameter, the last one that sets a field decides about it.
+/// What is special about the parameters whose dotted name matches a pattern (see `name_matches`). Of all rules that
+/// match a parameter, the last one that sets a field decides about it.
 ///   {.pattern = "backbone.", .frozen = true}                   not trained
 ///   {.pattern = "head.", .learning_rate = 10}                  ten times the rate
 ///   {.pattern = "*", .largest_rank = 1, .weight_decay = 0}     no decay of biases, norms and other vectors

@@ -1,0 +1,68 @@
+#include <multifuse/io/checkpoint.hpp>
+#include <multifuse/train/adam.hpp>
+#include <multifuse/train/mixup.hpp>
+#include <multifuse/train/moving_average.hpp>
+#include <multifuse/train/sgd.hpp>
+#include <multifuse/train/trainer.hpp>
+
+#include "../io/scratch_directory.hpp"
+#include "../train/two_sensors.hpp"
+#include "parity.hpp"
+
+namespace mf = multifuse;
+
+namespace {
+
+/// Twelve steps with everything that touches the device; gives the weights, the averages and the losses. Interrupted
+/// after half of them, it goes on from a checkpoint.
+template <class D, template <class> class Optimizer> std::vector<double> trained(bool interrupted) {
+  const scratch_directory scratch;
+  std::vector<double> found;
+  const auto run = [&](int steps, bool resume) {
+    two_sensors::model<D> net;
+    net.dropped = 0.25;
+    mf::initialize(net, 3);
+    Optimizer<D> optimizer(net, {.weight_decay = 0.01}, {{.pattern = "*", .largest_rank = 1, .weight_decay = 0}});
+    mf::moving_average teacher(net, 0.8);
+    const auto path = scratch / "run";
+    if (resume) mf::load_checkpoint(path, "model", net, "optimizer", optimizer, "teacher", teacher.model());
+    mf::training_options options{.steps_per_epoch = steps,
+                                 .learning_rate = 0.02,
+                                 .clip_norm = 0.5,
+                                 .after_step =
+                                     [&](const mf::step_report& report) {
+                                       teacher.update(net);
+                                       found.push_back(report.loss);
+                                       found.push_back(report.gradient_norm.value());
+                                     },
+                                 .progress = nullptr};
+    mf::train(optimizer, options, [&](const mf::training_step& now) {
+      const auto data = two_sensors::draw_batch<D>(now.random, 8);
+      const mf::mixup mix(now.random, 8, {.per_item = true});
+      return mf::squared_error(net(now.record(mix(data.a)), now.record(mix(data.b))), mix(data.target));
+    });
+    mf::save_checkpoint(path, "model", net, "optimizer", optimizer, "teacher", teacher.model());
+    for (auto* one : {&net, &teacher.model()})
+      for (const double value : two_sensors::values_of(*one)) found.push_back(value);
+  };
+  if (interrupted) {
+    run(6, false);
+    found.resize(12);
+  }
+  run(12, interrupted);
+  return found;
+}
+
+template <template <class> class Optimizer> void check_training() {
+  const auto expected = trained<mf::cpu<float>, Optimizer>(false);
+  const auto found = trained<check::other_device, Optimizer>(false);
+  CHECK(trained<check::other_device, Optimizer>(true) == found);
+  REQUIRE(found.size() == expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i)
+    CHECK(std::abs(found[i] - expected[i]) <= check::parity_tolerance * std::max(1.0, std::abs(expected[i])));
+}
+
+}  // namespace
+
+TEST_CASE("training with SGD on another device") { check_training<mf::sgd>(); }
+TEST_CASE("training with Adam on another device") { check_training<mf::adam>(); }
