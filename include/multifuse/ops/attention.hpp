@@ -255,7 +255,7 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
   template <class D> static void refuse_empty_rows(const sizes& n, const tensor<D, numbers>& normalizers) {
     const auto values = normalizers.to_host();
     for (std::size_t i = 0; i < values.size(); ++i)
-      if (values[i] == -std::numeric_limits<typename D::scalar>::infinity()) {
+      if (values[i] == detail::hidden_score<typename D::scalar>) {
         const isize at = isize(i);
         throw argument_error("attention", "every key is masked", "at least one key for each query",
                              "none for item " + std::to_string(at / (Heads * n.queries)) + ", head " +

@@ -9,6 +9,9 @@
 /// The row kernels of attention. Scores lie as [heads, rows of the tile, keys].
 namespace multifuse::detail {
 
+/// The score of a key that is not there. A constant, because device code cannot call numeric_limits.
+template <class T> inline constexpr T hidden_score = -std::numeric_limits<T>::infinity();
+
 /// Additive bias as a kernel sees it: the first element for one item, and the distance to the next head, query and key
 /// (0 along an axis that the bias does not have).
 template <class T> struct bias_view {
@@ -25,7 +28,7 @@ MULTIFUSE_HD inline void bias_and_mask(T* scores, isize keys, isize head, isize 
     for (isize j = 0; j < keys; ++j) scores[j] += b[j * bias.key];
   }
   if (mask)
-    for (isize j = 0; j < keys; ++j) scores[j] = mask[j] != T(0) ? scores[j] : -std::numeric_limits<T>::infinity();
+    for (isize j = 0; j < keys; ++j) scores[j] = mask[j] != T(0) ? scores[j] : hidden_score<T>;
 }
 
 /// Scores become probabilities; keeps the logarithm of their normalizer (minus infinity if no key is left).
@@ -40,7 +43,7 @@ template <class T> struct attention_softmax_kernel {
     T* s = scores + (head * rows + row) * keys;
     bias_and_mask(s, keys, head, first_query + row, bias, mask);
     const T most = largest_of_row(s, keys);
-    if (most == -std::numeric_limits<T>::infinity()) {
+    if (most == hidden_score<T>) {
       log_normalizer[head * queries + first_query + row] = most;
       return;
     }

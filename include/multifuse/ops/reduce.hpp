@@ -12,7 +12,8 @@ template <class Tag> struct sum_op {
     using R = exchange_axis<S, Tag>;
     constexpr std::size_t place = S::template position<Tag>();
     std::array<isize, R::rank> extents{};
-    for (std::size_t i = 0; i < R::rank; ++i) extents[i] = x[i < place ? i : i + 1];
+    for (std::size_t i = 0; i != place; ++i) extents[i] = x[i];
+    for (std::size_t i = place; i != R::rank; ++i) extents[i] = x[i + 1];
     return R::from(extents);
   }
   template <class R, class S> constexpr double flops(const R&, const S& x) const { return double(x.size()); }

@@ -64,12 +64,12 @@ template <class S, class R> constexpr bool has_last_axis() {
 template <class T, class R, class S> auto make_broadcast(const R& result, const T* elements, const S& operand) {
   constexpr std::size_t leading = R::rank ? R::rank - 1 : 0;
   load_broadcast<T, leading, has_last_axis<S, R>()> load{elements, {}, {}};
-  for (std::size_t i = 0; i < leading; ++i) load.extents[i] = result[i];
+  for (std::size_t i = 0; i != leading; ++i) load.extents[i] = result[i];
   [&]<class... A>(const shape<A...>&) {
     std::size_t i = 0;
     [[maybe_unused]] auto see = [&](std::size_t place, isize fixed) {
       ++i;
-      if (place < leading && fixed != 1) load.strides[place] = operand.product(i, S::rank);
+      if (place != leading && fixed != 1) load.strides[place] = operand.product(i, S::rank);
     };
     (see(R::template position<typename A::tag>(), A::extent), ...);
   }(operand);
