@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include "types.hpp"
+
 namespace multifuse {
 
 /// Base of every exception the library throws: says what is wrong, where, what was expected and what was found.
@@ -37,5 +39,34 @@ struct file_error : error { using error::error; };
 
 /// A device refuses: none there, out of memory, or one of its calls failed.
 struct device_error : error { using error::error; };
+
+namespace detail {
+
+/// Throws a shape_error about one axis. Out of line, so that the many templates that check shapes stay small.
+[[noreturn, gnu::cold, gnu::noinline]] inline void refuse_extent(std::string_view where, std::string_view before,
+                                                                 std::string_view axis, isize expected, isize got,
+                                                                 std::string_view least = "") {
+  throw shape_error(where, std::string(before).append(axis).append(" axis"),
+                    std::string(least).append(std::to_string(expected)), std::to_string(got));
+}
+
+/// "[batch 2, tokens 196, width 768]".
+[[gnu::cold, gnu::noinline]] inline std::string describe_shape(const std::string_view* names, const isize* extents,
+                                                               std::size_t rank) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < rank; ++i)
+    text.append(i ? ", " : "").append(names[i]).append(" ").append(std::to_string(extents[i]));
+  return text + "]";
+}
+
+/// Throws a shape_error about a whole shape.
+[[noreturn, gnu::cold, gnu::noinline]] inline void refuse_shape(std::string_view where, std::string_view before,
+                                                                const std::string_view* names, const isize* extents,
+                                                                std::size_t rank, std::string_view expected) {
+  const std::string text = describe_shape(names, extents, rank);
+  throw shape_error(where, before, expected, text);
+}
+
+}  // namespace detail
 
 }  // namespace multifuse

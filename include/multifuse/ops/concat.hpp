@@ -86,8 +86,7 @@ template <class Tag> struct concat_op {
       if (i == joined)
         extents[i] += x[i];
       else if (extents[i] != 0 && extents[i] != x[i])
-        throw shape_error("concat", "values disagree on the " + std::string(R::names()[i]) + " axis",
-                          std::to_string(extents[i]), std::to_string(x[i]));
+        detail::refuse_extent("concat", "values disagree on the ", R::names()[i], extents[i], x[i]);
       else
         extents[i] = x[i];
     }

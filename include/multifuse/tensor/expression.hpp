@@ -132,8 +132,7 @@ constexpr void merge_extents(std::array<isize, R::rank>& extents, const S& opera
       const isize extent = s[i++];
       if (place == R::rank || fixed == 1) return;
       if (extents[place] != 1 && extents[place] != extent)
-        throw shape_error("pointwise expression", "operands disagree on the " + std::string(R::names()[place]) + " axis",
-                          std::to_string(extents[place]), std::to_string(extent));
+        refuse_extent("pointwise expression", "operands disagree on the ", R::names()[place], extents[place], extent);
       extents[place] = extent;
     };
     (merge(R::template position<typename A::tag>(), A::extent), ...);

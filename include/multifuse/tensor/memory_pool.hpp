@@ -39,7 +39,7 @@ template <class Memory> class memory_pool {
     return *pool;
   }
 
-  block* take(std::size_t bytes) {
+  [[gnu::noinline]] block* take(std::size_t bytes) {
     const std::size_t size_class = class_of(bytes);
     const std::lock_guard lock(mutex_);
     block* taken = nullptr;
@@ -70,7 +70,7 @@ template <class Memory> class memory_pool {
     return taken;
   }
 
-  void give_back(block* returned) noexcept {
+  [[gnu::noinline]] void give_back(block* returned) noexcept {
     const std::lock_guard lock(mutex_);
     statistics_.in_use -= isize(returned->bytes);
     returned->held = false;

@@ -53,8 +53,7 @@ template <class... Axes> struct shape {
     shape result;
     for (std::size_t i = 0; i != rank; ++i) {
       if (static_extents[i] != dynamic && static_extents[i] != extents[i])
-        throw shape_error("shape", std::string("wrong extent of the ") + std::string(names()[i]) + " axis",
-                          std::to_string(static_extents[i]), std::to_string(extents[i]));
+        detail::refuse_extent("shape", "wrong extent of the ", names()[i], static_extents[i], extents[i]);
       result.extents_[i] = checked(i, extents[i]);
     }
     result.check_size();
@@ -103,14 +102,18 @@ template <class... Axes> struct shape {
   constexpr isize last() const { return rank == 0 ? 1 : extents_[rank - 1]; }
   constexpr isize leading() const { return product(0, rank == 0 ? 0 : rank - 1); }
 
+  /// Throws a shape_error that shows this shape.
+  [[noreturn]] void refuse(std::string_view where, std::string_view problem, std::string_view expected) const {
+    const auto tags = names();
+    detail::refuse_shape(where, problem, tags.data(), extents_.data(), rank, expected);
+  }
+
   static constexpr std::array<std::string_view, rank> names() { return {Axes::tag::name...}; }
 
   /// For messages: "[batch 2, tokens 196, width 768]".
   std::string to_string() const {
-    std::string text = "[";
-    for (std::size_t i = 0; i != rank; ++i)
-      text.append(i ? ", " : "").append(names()[i]).append(" ").append(std::to_string(extents_[i]));
-    return text + "]";
+    const auto tags = names();
+    return detail::describe_shape(tags.data(), extents_.data(), rank);
   }
 
   friend constexpr bool operator==(const shape&, const shape&) = default;
@@ -118,14 +121,13 @@ template <class... Axes> struct shape {
  private:
   static constexpr isize checked(std::size_t i, isize extent) {
     if (extent < 1)
-      throw shape_error("shape", std::string("empty ") + std::string(names()[i]) + " axis", "at least 1",
-                        std::to_string(extent));
+      detail::refuse_extent("shape", "empty ", names()[i], 1, extent, "at least ");
     return extent;
   }
 
   constexpr void check_size() const {
     if (!detail::countable(extents_.data(), rank))
-      throw shape_error("shape", "too many elements", "at most 2^56", to_string());
+      refuse("shape", "too many elements", "at most 2^56");
   }
 
   std::array<isize, rank> extents_{Axes::extent...};

@@ -47,7 +47,7 @@ template <class T> struct cpu {
     }
   }
 
-  static void multiply(isize batch, isize m, isize n, isize k, T alpha, matrix<const T> a, matrix<const T> b, T beta,
+  [[gnu::noinline]] static void multiply(isize batch, isize m, isize n, isize k, T alpha, matrix<const T> a, matrix<const T> b, T beta,
                        matrix<T> c) {
     for (isize i = 0; i < batch; ++i)
       detail::multiply_one<T>(m, n, k, alpha, {a.data + i * a.distance, a.stride, 0, a.order},
@@ -55,7 +55,7 @@ template <class T> struct cpu {
                               {c.data + i * c.distance, c.stride, 0});
   }
 
-  static void sum(isize outer, isize reduced, isize inner, const T* x, T beta, T* y) {
+  [[gnu::noinline]] static void sum(isize outer, isize reduced, isize inner, const T* x, T beta, T* y) {
     for (isize o = 0; o < outer; ++o) {
       const T* from = x + o * reduced * inner;
       T* to = y + o * inner;
