@@ -124,7 +124,7 @@ void check_gradients(std::string_view name, golden::file& file, const std::strin
   }();
   file.expect("loss." + std::string(name), loss, golden::loss_tolerance);
   mf::backward(loss);
-  CHECK(file.expect_gradients(net.model, net.table, grad_prefix, complete, "key/bias") > 0);
+  CHECK(file.expect_gradients(net.model, net.table, grad_prefix, complete, {"key/bias"}) > 0);
   (file.expect(grad_prefix + "input." + std::string(M::name), mf::get<M>(raw).gradient(), golden::gradient_tolerance), ...);
 }
 

@@ -125,6 +125,13 @@ template <class M> isize set_trainable(M& model, std::string_view pattern, bool 
   return matched;
 }
 
+/// Excludes all parameters of a model, or of a part of one, from training: they keep no gradient.
+template <class M> constexpr void freeze(M& model) {
+  for_each_member(model, [](auto& leaf) {
+    if constexpr (is_parameter<std::remove_cvref_t<decltype(leaf)>>) leaf.set_trainable(false);
+  });
+}
+
 /// Forgets the gradients of all parameters.
 template <class M> void clear_gradients(M& model) {
   for_each_member(model, [](auto& leaf) {

@@ -70,7 +70,7 @@ template <class D, class... Axes> class parameter : public stored_tensor<D, Axes
 
   bool trainable() const { return trainable_; }
   /// A frozen parameter keeps no gradient; gradients still flow through the layer that uses it.
-  void set_trainable(bool trainable) {
+  constexpr void set_trainable(bool trainable) {
     trainable_ = trainable;
     if (!trainable && slot_) *slot_ = {};
   }

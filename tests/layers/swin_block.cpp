@@ -1,0 +1,6 @@
+#include "../described/swin.hpp"
+
+TEST_CASE("Swin V2 blocks and patch merging: gradients, precision, determinism") {
+  check::described<described::swin_block_example>();
+  check::described<described::patch_merging_example>();
+}
