@@ -1,0 +1,10 @@
+#include "../described/fusion.hpp"
+#include "parity.hpp"
+
+TEST_CASE("stages on another device: unimodal, shared, joint attention, gated, late") {
+  check::parity<described::unimodal_example>();
+  check::parity<described::shared_example>();
+  check::parity<described::joint_attention_example>();
+  check::parity<described::gated_example>();
+  check::parity<described::late_example>();
+}
