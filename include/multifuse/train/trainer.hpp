@@ -27,9 +27,9 @@ struct step_report {
 /// How `train` trains. Only the length and the learning rate must be set.
 struct training_options {
   isize epochs = 1;
-  isize samples = 0;  ///< in the data set; an epoch sees each at most once, in a new order
-  isize batch_size = 1;
+  isize samples = 0;          ///< in the data set; an epoch sees each at most once, in a new order
   isize steps_per_epoch = 0;  ///< instead of `samples`, for batches that come from elsewhere
+  isize batch_size = 1;
   double learning_rate = 0;
   std::function<double(isize step)> schedule = {};  ///< factor on the learning rate, as in train/schedule.hpp
   double clip_norm = 0;                             ///< limit of the gradients' global norm; 0: none
