@@ -18,7 +18,8 @@ template <isize Heads, value Q, value K>
 auto attention_probabilities(const Q& query, const K& key, attention_options options = {}) {
   const auto query_value = evaluate(query);
   const auto key_value = evaluate(key);
-  const auto &q = plain_tensor(query_value), &k = plain_tensor(key_value);
+  const auto& q = plain_tensor(query_value);
+  const auto& k = plain_tensor(key_value);
   using D = device_of_t<Q>;
   using T = typename D::scalar;
   using QS = std::remove_cvref_t<decltype(q.dims())>;
