@@ -55,6 +55,7 @@ template <class D> struct latent_adapter_example {
   mf::fusion_model<mf::streams<eyes, ears, skin>,
                    mf::stage<2, mf::latent_adapter<adapted_block<D>, small_adapters, mf::streams<skin>>>>
       model;
+  latent_adapter_example() { mf::set_trainable(model, "", true); }  // gradients of the blocks as well
   constexpr void members(auto&& visit) { visit("model", model); }
   auto inputs(check::source& draw) const {
     return mf::make_pack(draw.normal<D>(mf::shape<mf::batch<>, mf::tokens<4>, mf::width<4>>(2)),
@@ -66,6 +67,7 @@ template <class D> struct latent_adapter_example {
 template <class D> struct lone_adapter_example {
   static constexpr std::string_view name = "latent adapters of one modality";
   mf::fusion_model<mf::streams<eyes>, mf::stage<2, mf::latent_adapter<adapted_block<D>, small_adapters>>> model;
+  lone_adapter_example() { mf::set_trainable(model, "", true); }
   constexpr void members(auto&& visit) { visit("model", model); }
   auto inputs(check::source& draw) const {
     return mf::make_pack(draw.normal<D>(mf::shape<mf::batch<>, mf::tokens<4>, mf::width<4>>(2)));
