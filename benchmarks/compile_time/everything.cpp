@@ -1,0 +1,4 @@
+// The whole library included, nothing used.
+#include <multifuse/multifuse.hpp>
+
+int main() {}

@@ -1,0 +1,8 @@
+#include "measure.hpp"
+
+namespace fusion_benchmark {
+namespace {
+template <class Size> struct strategy { using type = mf::stage<1, mf::unimodal<block<Size>>>; };
+const bool entered = enter_all<strategy>("unimodal");
+}  // namespace
+}  // namespace fusion_benchmark
