@@ -112,7 +112,7 @@ requires has_axis<detail::shape_of_t<X>, Tag> &&(sizeof...(New) > 0) &&
   isize next = 0;
   isize product = 1;
   for (std::size_t i = 0; i < R::rank; ++i)
-    extents[i] = i < place ? from[i] : i < place + count ? 1 : from[i + 1 - count];
+    extents[i] = i + 1 <= place ? from[i] : i < place + count ? 1 : from[i + 1 - count];
   for (std::size_t i = 0; i < count; ++i) {
     isize& extent = extents[place + i];
     if (fixed[i] != dynamic)
