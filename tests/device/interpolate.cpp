@@ -1,0 +1,9 @@
+#include "../described/interpolate.hpp"
+#include "parity.hpp"
+
+TEST_CASE("interpolation on another device") {
+  check::parity<described::interpolated_table_example>();
+  check::parity<described::cornered_table_example>();
+  check::parity<described::interpolated_image_example>();
+  check::parity<described::cornered_image_example>();
+}
