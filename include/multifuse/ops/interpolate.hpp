@@ -75,7 +75,7 @@ template <class T> struct interpolate_gradient_kernel {
 
 /// The operation behind `interpolate`: axis `Tag` at extent N (`count` for dynamic N).
 template <class Tag, isize N> struct interpolate_op {
-  static constexpr bool backward_ignores_inputs = true;
+  static constexpr bool backward_ignores_inputs = true, reads_shapes = true;
   sampling where = sampling::cells;
   isize count = N;
 
