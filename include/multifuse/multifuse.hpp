@@ -46,6 +46,7 @@
 #include <multifuse/layers/embedding.hpp>
 #include <multifuse/layers/layer_norm.hpp>
 #include <multifuse/layers/linear.hpp>
+#include <multifuse/layers/masked_tokens.hpp>
 #include <multifuse/layers/mlp.hpp>
 #include <multifuse/layers/patch_embedding.hpp>
 #include <multifuse/layers/repeat.hpp>

@@ -4,6 +4,8 @@
 #include <multifuse/fusion/readout.hpp>
 #include <multifuse/layers/transformer_block.hpp>
 
+#include <array>
+
 #include "../support/check.hpp"
 
 namespace described {
@@ -68,6 +70,25 @@ struct class_token_readout_example : stage_example<D, mf::readout<mf::mean_of_cl
 template <class D>
 struct concatenated_readout_example : stage_example<D, mf::readout<mf::concatenated_means, mf::linear<D, 12, 3>>> {
   static constexpr std::string_view name = "readout of concatenated means";
+};
+
+/// Streams with padding through every strategy that exchanges tokens.
+template <class D> struct masked_streams_example {
+  static constexpr std::string_view name = "streams with padding";
+  using list = mf::streams<sight, sound>;
+  mf::fusion_model<list, mf::stage<1, mf::unimodal<small_block<D>>>, mf::stage<1, mf::joint_attention<small_block<D>>>,
+                   mf::stage<1, mf::cross_attention_fusion<small_block<D>>>,
+                   mf::stage<1, mf::bottleneck_fusion<small_block<D>, 2>>, mf::gated<D, 4>,
+                   mf::readout<mf::concatenated_means, mf::linear<D, 8, 3>>>
+      model;
+  constexpr void members(auto&& visit) { visit("model", model); }
+  auto inputs(check::source& draw) const {
+    return mf::make_pack(draw.normal<D>(mf::shape<mf::batch<>, mf::tokens<4>, mf::width<4>>(2)),
+                         draw.normal<D>(mf::shape<mf::batch<>, mf::tokens<>, mf::width<4>>(2, 3)));
+  }
+  constexpr auto operator()(const auto& a, const auto& b) const {
+    return model(a, mf::masked_tokens{b, mf::mask_of_lengths<D>(std::array<mf::isize, 2>{3, 1}, 3)});
+  }
 };
 
 }  // namespace described

@@ -34,10 +34,10 @@ template <class... M, class... Parts> struct fusion_model<streams<M...>, Parts..
     return stages(transform_streams(streams<M...>{}, [&]<class One>(One*) { return get<One>(b); }));
   }
   /// The streams in the order of the model's list.
-  template <value... X>
+  template <stream_content... X>
     requires(sizeof...(X) == sizeof...(M))
   constexpr auto operator()(const X&... x) const {
-    return (*this)(bundle_of<M...>(evaluate(x)...));
+    return (*this)(bundle_of<M...>(x...));
   }
 };
 

@@ -14,9 +14,14 @@ template <class D, isize Width> struct gated {
     constexpr void members(auto&& visit) { visit("gates", gates); }
 
     template <class... S> constexpr auto operator()(const bundle<S...>& b) const {
-      const auto seen = concat<width_axis>(mean<tokens_axis>(get<M>(b))...);  // [batch, modalities * width]
+      const auto seen = concat<width_axis>(mean_token(get<M>(b))...);  // [batch, modalities * width]
       return transform_streams(streams<M...>{}, [&]<class One>(One*) {
-        return evaluate(get<One>(b) * sigmoid(gates.template layer<One>()(seen)));
+        const auto& x = get<One>(b);
+        const auto scaled = evaluate(content_of(x) * sigmoid(gates.template layer<One>()(seen)));
+        if constexpr (is_masked<std::remove_cvref_t<decltype(x)>>)
+          return masked_tokens{scaled, x.kept};
+        else
+          return scaled;
       });
     }
   };

@@ -7,8 +7,8 @@
 namespace multifuse {
 
 /// The first token of a stream, where a class token stands: [batch, tokens, width] -> [batch, width].
-template <value X> constexpr auto first_token(const X& x) {
-  return mean<tokens_axis>(slice_of<tokens_axis, 1>(x, 0));
+template <stream_content X> constexpr auto first_token(const X& x) {
+  return mean<tokens_axis>(slice_of<tokens_axis, 1>(content_of(x), 0));
 }
 
 /// Poolings: from a bundle of tokens to one vector an item.
@@ -20,13 +20,13 @@ struct mean_of_class_tokens {
 /// The mean over all tokens of all streams.
 struct mean_of_tokens {
   template <class... S> constexpr auto operator()(const bundle<S...>& b) const {
-    return mean<tokens_axis>(join_tokens(typename bundle<S...>::modalities{}, b));
+    return mean_token(join_tokens(typename bundle<S...>::modalities{}, b));
   }
 };
 /// The mean tokens of the streams side by side: [batch, modalities * width].
 struct concatenated_means {
   template <class... S> constexpr auto operator()(const bundle<S...>& b) const {
-    return concat<width_axis>(mean<tokens_axis>(get<typename S::modality>(b))...);
+    return concat<width_axis>(mean_token(get<typename S::modality>(b))...);
   }
 };
 

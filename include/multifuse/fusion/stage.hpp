@@ -144,11 +144,11 @@ template <class Block, isize Count, weights Sharing = weights::separate> struct 
     }
 
     template <class B> constexpr auto begin(const B& b) const {
-      return state_of(b, expand_batch(bottleneck, get<first_modality<Modalities>>(b)));
+      return state_of(b, expand_batch(bottleneck, content_of(get<first_modality<Modalities>>(b))));
     }
     template <class B, class Z> constexpr auto step(const bottleneck_state<B, Z>& state, isize layer) const {
       const auto updated = transform_streams(Modalities{}, [&]<class M>(M*) {  // all read the same bottleneck
-        return this->template block<M>(layer)(concat<tokens_axis>(state.bottleneck, get<M>(state.content)));
+        return this->template block<M>(layer)(concat_tokens(state.bottleneck, get<M>(state.content)));
       });
       return state_of(transform_streams(Modalities{},
                                         [&]<class M>(M*) {
@@ -161,7 +161,7 @@ template <class Block, isize Count, weights Sharing = weights::separate> struct 
    private:
     template <class B, class Z> static constexpr bottleneck_state<B, Z> state_of(const B& b, const Z& z) { return {b, z}; }
     template <class... M, class... S> static constexpr auto mean_bottleneck(streams<M...>, const bundle<S...>& updated) {
-      return evaluate(mean_of(slice_of<tokens_axis, Count>(get<M>(updated), 0)...));
+      return evaluate(mean_of(slice_of<tokens_axis, Count>(content_of(get<M>(updated)), 0)...));
     }
   };
 };

@@ -2,6 +2,7 @@
 #include "../ops/dropout.hpp"
 #include "attention.hpp"
 #include "layer_norm.hpp"
+#include "masked_tokens.hpp"
 #include "mlp.hpp"
 
 namespace multifuse {
@@ -81,6 +82,27 @@ struct transformer_block {
     } else {
       return finish(x, attention(x, x, key_mask));
     }
+  }
+
+  /// Self-attention of a stream with padding, which keeps its mask.
+  template <class X, class M> constexpr auto operator()(const masked_tokens<X, M>& x) const {
+    return masked_tokens{masked(x.content, x.kept), x.kept};
+  }
+  /// Attention to a context, where one of the two or both have padding.
+  template <stream_content X, stream_content Context>
+    requires(is_masked<X> || is_masked<Context>)
+  constexpr auto operator()(const X& expression, const Context& context) const {
+    const auto x = evaluate(content_of(expression));
+    const auto y = [&] {
+      if constexpr (C.norm == norm_placement::before)
+        return finish(x, attention(attention_norm(x), attention_norm(content_of(context)), mask_of(context)));
+      else
+        return finish(x, attention(x, content_of(context), mask_of(context)));
+    }();
+    if constexpr (is_masked<X>)
+      return masked_tokens{y, expression.kept};
+    else
+      return y;
   }
 
   /// Self-attention with a given pattern of stochastic depth: branches of item i are multiplied by kept_attention[i] and
