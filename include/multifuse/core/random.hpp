@@ -59,7 +59,7 @@ MULTIFUSE_HD constexpr double uniform(random_key key, isize index) {
   return words.word[std::uint64_t(index) % 4] * 0x1p-32;
 }
 
-/// Number `index` of the sequence, uniform over 0 ... bound - 1 (bound >= 1).
+/// Number `index` of the sequence, uniform over 0 ... bound - 1 (bound 1 ... 2^32).
 MULTIFUSE_HD constexpr isize uniform_integer(random_key key, isize index, isize bound) {
   return isize(uniform(key, index) * double(bound));
 }
@@ -67,7 +67,7 @@ MULTIFUSE_HD constexpr isize uniform_integer(random_key key, isize index, isize 
 /// Number `index` of the sequence, normal with mean 0 and deviation 1 (Box-Muller).
 inline double normal(random_key key, isize index) {
   const auto words = detail::philox(key, std::uint64_t(index) / 2);
-  const int half = 2 * int(index % 2);
+  const int half = 2 * int(std::uint64_t(index) % 2);
   const double radius = std::sqrt(-2.0 * std::log((words.word[half] + 1.0) * 0x1p-32));
   return radius * std::cos(6.283185307179586 * words.word[half + 1] * 0x1p-32);
 }
