@@ -6,4 +6,5 @@ TEST_CASE("transformer blocks, cross-attention and embeddings on another device"
   check::parity<described::post_norm_block_example>();
   check::parity<described::cross_attention_example>();
   check::parity<described::embedding_example>();
+  check::parity<described::patch_embedding_example>();
 }
