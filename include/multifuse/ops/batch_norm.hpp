@@ -11,6 +11,75 @@ struct batch_norm_options {
   double momentum = 0.1;
 };
 
+namespace detail {
+
+template <class T> struct batch_norm_square_kernel {
+  const T *x, *sums;
+  T* squares;
+  isize width;
+  T inverse_rows;
+  MULTIFUSE_HD void operator()(isize row, isize i) const {
+    const T d = x[row * width + i] - sums[i] * inverse_rows;
+    squares[row * width + i] = d * d;
+  }
+};
+
+template <class T> struct batch_norm_statistics_kernel {
+  const T *sums, *squares;
+  T *mean, *inverse, *running_mean, *running_variance;
+  T rows, epsilon, momentum;
+  MULTIFUSE_HD void operator()(isize, isize i) const {
+    mean[i] = sums[i] / rows;
+    inverse[i] = T(1) / std::sqrt(squares[i] / rows + epsilon);
+    running_mean[i] += momentum * (mean[i] - running_mean[i]);
+    running_variance[i] += momentum * (squares[i] / (rows - T(1)) - running_variance[i]);  // the unbiased estimate
+  }
+};
+
+template <class T> struct batch_norm_running_kernel {
+  const T *running_mean, *running_variance;
+  T *mean, *inverse;
+  T epsilon;
+  MULTIFUSE_HD void operator()(isize, isize i) const {
+    mean[i] = running_mean[i];
+    inverse[i] = T(1) / std::sqrt(running_variance[i] + epsilon);
+  }
+};
+
+template <class T> struct batch_norm_normalize_kernel {
+  const T *x, *mean, *inverse, *scale, *bias;
+  T* y;
+  isize width;
+  MULTIFUSE_HD void operator()(isize row, isize i) const {
+    y[row * width + i] = (x[row * width + i] - mean[i]) * inverse[i] * scale[i] + bias[i];
+  }
+};
+
+template <class T> struct batch_norm_product_kernel {
+  const T *dy, *x, *mean, *inverse;
+  T* products;
+  isize width;
+  MULTIFUSE_HD void operator()(isize row, isize i) const {
+    products[row * width + i] = dy[row * width + i] * (x[row * width + i] - mean[i]) * inverse[i];
+  }
+};
+
+template <class T> struct batch_norm_input_kernel {
+  const T *dy, *x, *mean, *inverse, *scale, *sum_g, *sum_gx;
+  T* dx;
+  isize width;
+  T share;  // of each row in the statistics: 0 where they are constants
+  bool accumulate;
+  MULTIFUSE_HD void operator()(isize row, isize i) const {
+    const isize at = row * width + i;
+    const T normalized = (x[at] - mean[i]) * inverse[i];
+    const T d = scale[i] * inverse[i] * (dy[at] - share * (sum_g[i] + normalized * sum_gx[i]));
+    dx[at] = accumulate ? dx[at] + d : d;
+  }
+};
+
+}  // namespace detail
+
 /// The operation behind `batch_norm`. In training, statistics are the batch's, and a part of the result's gradient; the
 /// running ones move towards them. In evaluation they are the running ones.
 template <class Where> struct batch_norm_op {
@@ -47,20 +116,21 @@ template <class Where> struct batch_norm_op {
       const tensor<D, numbers> sums(numbers{width}), squares(numbers{width});
       const tensor<D, S> centered(x.dims());
       D::sum(1, rows, width, x.data(), T(0), sums.data());
-      D::for_each(rows, width, square_kernel<T>{x.data(), sums.data(), centered.data(), width, T(1) / T(rows)});
+      D::for_each(rows, width,
+                  detail::batch_norm_square_kernel<T>{x.data(), sums.data(), centered.data(), width, T(1) / T(rows)});
       D::sum(1, rows, width, centered.data(), T(0), squares.data());
       D::for_each(1, width,
-                  statistics_kernel<T>{sums.data(), squares.data(), state.mean.data(), state.inverse.data(),
-                                       running_mean.data(), running_variance.data(), T(rows), T(options.epsilon),
-                                       T(options.momentum)});
+                  detail::batch_norm_statistics_kernel<T>{
+                      sums.data(), squares.data(), state.mean.data(), state.inverse.data(), running_mean.data(),
+                      running_variance.data(), T(rows), T(options.epsilon), T(options.momentum)});
     } else {
       D::for_each(1, width,
-                  running_kernel<T>{running_mean.data(), running_variance.data(), state.mean.data(), state.inverse.data(),
-                                    T(options.epsilon)});
+                  detail::batch_norm_running_kernel<T>{running_mean.data(), running_variance.data(), state.mean.data(),
+                                                       state.inverse.data(), T(options.epsilon)});
     }
     D::for_each(rows, width,
-                normalize_kernel<T>{x.data(), state.mean.data(), state.inverse.data(), scale.data(), bias.data(), y.data(),
-                                    width});
+                detail::batch_norm_normalize_kernel<T>{x.data(), state.mean.data(), state.inverse.data(), scale.data(),
+                                                       bias.data(), y.data(), width});
     return state;
   }
 
@@ -76,7 +146,8 @@ template <class Where> struct batch_norm_op {
     {
       const tensor<D, S> products(x.dims());
       D::for_each(rows, width,
-                  product_kernel<T>{dy.data(), x.data(), state.mean.data(), state.inverse.data(), products.data(), width});
+                  detail::batch_norm_product_kernel<T>{dy.data(), x.data(), state.mean.data(), state.inverse.data(),
+                                                       products.data(), width});
       D::sum(1, rows, width, products.data(), T(0), sum_gx.data());
     }
     if (dscale) {
@@ -90,70 +161,11 @@ template <class Where> struct batch_norm_op {
     if (dx) {
       const auto to = dx.open();
       D::for_each(rows, width,
-                  input_kernel<T>{dy.data(), x.data(), state.mean.data(), state.inverse.data(), scale.data(), sum_g.data(),
-                                  sum_gx.data(), to.data, width, training ? T(1) / T(rows) : T(0), to.beta != T(0)});
+                  detail::batch_norm_input_kernel<T>{
+                      dy.data(), x.data(), state.mean.data(), state.inverse.data(), scale.data(), sum_g.data(),
+                      sum_gx.data(), to.data, width, training ? T(1) / T(rows) : T(0), to.beta != T(0)});
     }
   }
-
-  template <class T> struct square_kernel {
-    const T *x, *sums;
-    T* squares;
-    isize width;
-    T inverse_rows;
-    MULTIFUSE_HD void operator()(isize row, isize i) const {
-      const T d = x[row * width + i] - sums[i] * inverse_rows;
-      squares[row * width + i] = d * d;
-    }
-  };
-  template <class T> struct statistics_kernel {
-    const T *sums, *squares;
-    T *mean, *inverse, *running_mean, *running_variance;
-    T rows, epsilon, momentum;
-    MULTIFUSE_HD void operator()(isize, isize i) const {
-      mean[i] = sums[i] / rows;
-      inverse[i] = T(1) / std::sqrt(squares[i] / rows + epsilon);
-      running_mean[i] += momentum * (mean[i] - running_mean[i]);
-      running_variance[i] += momentum * (squares[i] / (rows - T(1)) - running_variance[i]);  // the unbiased estimate
-    }
-  };
-  template <class T> struct running_kernel {
-    const T *running_mean, *running_variance;
-    T *mean, *inverse;
-    T epsilon;
-    MULTIFUSE_HD void operator()(isize, isize i) const {
-      mean[i] = running_mean[i];
-      inverse[i] = T(1) / std::sqrt(running_variance[i] + epsilon);
-    }
-  };
-  template <class T> struct normalize_kernel {
-    const T *x, *mean, *inverse, *scale, *bias;
-    T* y;
-    isize width;
-    MULTIFUSE_HD void operator()(isize row, isize i) const {
-      y[row * width + i] = (x[row * width + i] - mean[i]) * inverse[i] * scale[i] + bias[i];
-    }
-  };
-  template <class T> struct product_kernel {
-    const T *dy, *x, *mean, *inverse;
-    T* products;
-    isize width;
-    MULTIFUSE_HD void operator()(isize row, isize i) const {
-      products[row * width + i] = dy[row * width + i] * (x[row * width + i] - mean[i]) * inverse[i];
-    }
-  };
-  template <class T> struct input_kernel {
-    const T *dy, *x, *mean, *inverse, *scale, *sum_g, *sum_gx;
-    T* dx;
-    isize width;
-    T share;  // of each row in the statistics: 0 where they are constants
-    bool accumulate;
-    MULTIFUSE_HD void operator()(isize row, isize i) const {
-      const isize at = row * width + i;
-      const T normalized = (x[at] - mean[i]) * inverse[i];
-      const T d = scale[i] * inverse[i] * (dy[at] - share * (sum_g[i] + normalized * sum_gx[i]));
-      dx[at] = accumulate ? dx[at] + d : d;
-    }
-  };
 };
 
 }  // namespace multifuse

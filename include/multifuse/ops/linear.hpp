@@ -3,6 +3,16 @@
 
 namespace multifuse {
 
+namespace detail {
+/// The same row in every row.
+template <class T> struct copy_row_kernel {
+  T* to;
+  const T* row;
+  isize columns;
+  MULTIFUSE_HD void operator()(isize r, isize c) const { to[r * columns + c] = row[c]; }
+};
+}  // namespace detail
+
 /// y[..., out] = x[..., in] weight[out, in]^T + bias[out]. The bias is optional. `Where` names the layer in messages.
 template <class Where> struct linear_op {
   template <class S, class W, class... B> constexpr auto shape(const S& x, const W&, const B&...) const {
@@ -27,7 +37,8 @@ template <class Where> struct linear_op {
   template <class D, class R, class S, class W, class B>
   void forward(const tensor<D, R>& y, const tensor<D, S>& x, const tensor<D, W>& weight,
                const tensor<D, B>& bias) const {
-    D::for_each(y.dims().leading(), y.dims().last(), copy_row<typename D::scalar>{y.data(), bias.data(), y.dims().last()});
+    D::for_each(y.dims().leading(), y.dims().last(),
+                detail::copy_row_kernel<typename D::scalar>{y.data(), bias.data(), y.dims().last()});
     multiply(y, x, weight, 1);
   }
 
@@ -56,14 +67,6 @@ template <class Where> struct linear_op {
       D::sum(1, dy.dims().leading(), dy.dims().last(), dy.data(), to.beta, to.data);
     }
   }
-
-  /// Public, because a CUDA compiler must be able to name a kernel's type.
-  template <class T> struct copy_row {
-    T* to;
-    const T* row;
-    isize columns;
-    MULTIFUSE_HD void operator()(isize r, isize c) const { to[r * columns + c] = row[c]; }
-  };
 
  private:
   template <class D, class R, class S, class W>
