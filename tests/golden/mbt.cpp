@@ -3,7 +3,7 @@
 
 #include "mbt_support.hpp"
 
-TEST_CASE("outputs after every block, losses and gradients of all variants; stochastic depth") {
+TEST_CASE("outputs after every block, losses and gradients of all variants, stochastic depth") {
   golden::file file(golden::mbt::path);
   golden_mbt::check_variants<golden::mbt::variants>(file);
 

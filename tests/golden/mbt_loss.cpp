@@ -27,7 +27,7 @@ template <class Loss> void check_loss(golden::file& file, const std::string& nam
 
 }  // namespace
 
-TEST_CASE("losses with and without label smoothing, of one and two modalities, masked; mixup") {
+TEST_CASE("losses with and without label smoothing, of one and two modalities, masked, and mixup") {
   golden::file file(golden::mbt_loss::path);
   const auto multi_hot = file.tensor<D>("input.multi_hot", logits_shape(config::batch));
   const auto one_hot = file.tensor<D>("input.one_hot", logits_shape(config::batch));
