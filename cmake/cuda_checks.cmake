@@ -15,11 +15,12 @@ if(cuda_headers)
   target_link_libraries(cuda_headers PRIVATE multifuse_nvcc)
 endif()
 
-# The program returns 77 where no GPU answers.
-if(EXISTS ${PROJECT_SOURCE_DIR}/tests/backend/cuda_parity.cu)
-  add_executable(cuda_parity ${PROJECT_SOURCE_DIR}/tests/backend/cuda_parity.cu)
-  target_link_libraries(cuda_parity PRIVATE multifuse_nvcc)
-  target_include_directories(cuda_parity PRIVATE ${PROJECT_SOURCE_DIR}/tests)
-  add_test(NAME cuda.parity COMMAND cuda_parity)
-  set_tests_properties(cuda.parity PROPERTIES SKIP_RETURN_CODE 77 LABELS cuda TIMEOUT 600)
-endif()
+# The parity program: the files of tests/device, which g++ compiles against the strict stand-in, compiled for a GPU. It
+# returns 77 where no GPU answers.
+find_package(doctest REQUIRED)
+file(GLOB parity_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/device/*.cpp)
+set_source_files_properties(${parity_files} PROPERTIES LANGUAGE CUDA)
+add_executable(cuda_parity ${PROJECT_SOURCE_DIR}/tests/backend/cuda_parity.cu ${parity_files})
+target_link_libraries(cuda_parity PRIVATE multifuse_nvcc multifuse::io doctest::doctest)
+add_test(NAME cuda.parity COMMAND cuda_parity)
+set_tests_properties(cuda.parity PROPERTIES SKIP_RETURN_CODE 77 LABELS cuda TIMEOUT 600)
