@@ -1,8 +1,10 @@
 #include "measure.hpp"
 
 namespace fusion_benchmark {
-namespace {
-template <class Size> struct strategy { using type = mf::stage<1, mf::bottleneck_fusion<block<Size>, 4>>; };
-const bool entered = enter_all<strategy>("bottleneck");
-}  // namespace
+
+struct bottleneck_strategy {
+  template <class Size> using stage = mf::stage<1, mf::bottleneck_fusion<block<Size>, 4>>;
+};
+static const bool entered = enter_all<bottleneck_strategy>("bottleneck");
+
 }  // namespace fusion_benchmark

@@ -1,8 +1,10 @@
 #include "measure.hpp"
 
 namespace fusion_benchmark {
-namespace {
-template <class Size> struct strategy { using type = mf::stage<1, mf::cross_attention_fusion<block<Size>>>; };
-const bool entered = enter_all<strategy>("cross_attention");
-}  // namespace
+
+struct cross_attention_strategy {
+  template <class Size> using stage = mf::stage<1, mf::cross_attention_fusion<block<Size>>>;
+};
+static const bool entered = enter_all<cross_attention_strategy>("cross_attention");
+
 }  // namespace fusion_benchmark

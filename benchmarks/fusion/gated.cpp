@@ -3,8 +3,10 @@
 #include "measure.hpp"
 
 namespace fusion_benchmark {
-namespace {
-template <class Size> struct strategy { using type = mf::gated<dev, Size::width>; };
-const bool entered = enter_all<strategy>("gated");
-}  // namespace
+
+struct gated_strategy {
+  template <class Size> using stage = mf::gated<dev, Size::width>;
+};
+static const bool entered = enter_all<gated_strategy>("gated");
+
 }  // namespace fusion_benchmark

@@ -1,8 +1,10 @@
 #include "measure.hpp"
 
 namespace fusion_benchmark {
-namespace {
-template <class Size> struct strategy { using type = mf::stage<1, mf::joint_attention<block<Size>>>; };
-const bool entered = enter_all<strategy>("joint_attention");
-}  // namespace
+
+struct joint_attention_strategy {
+  template <class Size> using stage = mf::stage<1, mf::joint_attention<block<Size>>>;
+};
+static const bool entered = enter_all<joint_attention_strategy>("joint_attention");
+
 }  // namespace fusion_benchmark

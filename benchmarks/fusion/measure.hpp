@@ -100,11 +100,12 @@ template <class Recipe, class Size, class... M> void enter(const std::string& st
     }
 }
 
-/// Registers a strategy for both widths and one to four modalities. `Strategy<Size>` is a stage or a recipe of one.
-template <template <class> class Strategy> bool enter_all(const std::string& name) {
+/// Registers a strategy for both widths and one to four modalities. `Strategy::stage<Size>` is a stage of a model. (A type
+/// of its own name for each file: g++ 12 merges instantiations for templates of unnamed namespaces.)
+template <class Strategy> bool enter_all(const std::string& name) {
   const auto sizes = [&]<class Size>(Size*) {
     [&]<std::size_t... N>(std::index_sequence<N...>) {
-      (enter<typename Strategy<Size>::type, Size>(name, typename list_of<isize(N) + 1>::type{}), ...);
+      (enter<typename Strategy::template stage<Size>, Size>(name, typename list_of<isize(N) + 1>::type{}), ...);
     }(std::make_index_sequence<4>{});
   };
   sizes(static_cast<small*>(nullptr));

@@ -1,8 +1,10 @@
 #include "measure.hpp"
 
 namespace fusion_benchmark {
-namespace {
-template <class Size> struct strategy { using type = mf::stage<1, mf::shared<block<Size>>>; };
-const bool entered = enter_all<strategy>("shared");
-}  // namespace
+
+struct shared_strategy {
+  template <class Size> using stage = mf::stage<1, mf::shared<block<Size>>>;
+};
+static const bool entered = enter_all<shared_strategy>("shared");
+
 }  // namespace fusion_benchmark

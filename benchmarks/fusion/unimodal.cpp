@@ -1,8 +1,10 @@
 #include "measure.hpp"
 
 namespace fusion_benchmark {
-namespace {
-template <class Size> struct strategy { using type = mf::stage<1, mf::unimodal<block<Size>>>; };
-const bool entered = enter_all<strategy>("unimodal");
-}  // namespace
+
+struct unimodal_strategy {
+  template <class Size> using stage = mf::stage<1, mf::unimodal<block<Size>>>;
+};
+static const bool entered = enter_all<unimodal_strategy>("unimodal");
+
 }  // namespace fusion_benchmark
