@@ -32,29 +32,48 @@ void standardization::apply(std::span<float> values) const {
 
 namespace {
 
-/// Spectrogram of a sound of root mean square 1, cut evenly at both ends to the frames of a clip.
-void append_energies(std::vector<float>& to, std::span<const float> sound, const clip_shape& shape) {
-  static const multifuse::log_mel transform(examples::speech_log_mel());
+/// Spectrogram of a sound of root mean square 1, a frame every `shift_ms`, cut evenly at both ends to those of a clip.
+void append_energies(std::vector<float>& to, std::span<const float> sound, double shift_ms) {
+  auto config = examples::speech_log_mel();
+  config.frame_shift_ms = shift_ms;
+  static const multifuse::log_mel transform(config);  // a run has one kind of sound
   const auto picture = transform(sound);
-  const auto first = std::size_t((picture.frames() - shape.sound_frames) / 2 * shape.bins);
-  const auto values = picture.values().subspan(first, std::size_t(shape.audio_size()));
+  const auto first = std::size_t((picture.frames() - clip_layout.sound_frames) / 2 * clip_layout.bins);
+  const auto values = picture.values().subspan(first, std::size_t(clip_layout.audio_size()));
   to.insert(to.end(), values.begin(), values.end());
 }
 
 /// A frame moved by (down, right) pixels, its edge repeated, and perhaps mirrored.
-void move_frame(std::span<const float> from, std::span<float> to, const clip_shape& shape, isize down, isize right,
+void move_frame(std::span<const float> from, std::span<float> to, isize down, isize right,
                 bool mirror, float gain) {
-  for (isize r = 0; r < shape.rows; ++r)
-    for (isize c = 0; c < shape.columns; ++c) {
-      const isize row = std::clamp<isize>(r - down, 0, shape.rows - 1);
-      const isize column = std::clamp<isize>((mirror ? shape.columns - 1 - c : c) - right, 0, shape.columns - 1);
-      to[std::size_t(r * shape.columns + c)] = gain * from[std::size_t(row * shape.columns + column)];
+  for (isize r = 0; r < clip_layout.rows; ++r)
+    for (isize c = 0; c < clip_layout.columns; ++c) {
+      const isize row = std::clamp<isize>(r - down, 0, clip_layout.rows - 1);
+      const isize column = std::clamp<isize>((mirror ? clip_layout.columns - 1 - c : c) - right, 0, clip_layout.columns - 1);
+      to[std::size_t(r * clip_layout.columns + c)] = gain * from[std::size_t(row * clip_layout.columns + column)];
     }
 }
 
-clip_batch clips_of(const examples::dataset& data, const clip_shape& shape) {
+clip_batch word_clips(const examples::dataset& data) {
   clip_batch clips{data.size, data.video, {}, {data.labels.begin(), data.labels.end()}};
-  for (isize i = 0; i < data.size; ++i) append_energies(clips.audio, data.audio_of(i), shape);
+  for (isize i = 0; i < data.size; ++i) append_energies(clips.audio, data.audio_of(i), 10);
+  return clips;
+}
+
+/// Digits in the form of words: the picture as a still video, the second of speech with fewer frames.
+clip_batch digit_clips(const examples::dataset& data) {
+  clip_batch clips{data.size, {}, {}, {data.labels.begin(), data.labels.end()}};
+  for (isize i = 0; i < data.size; ++i) {
+    const auto from = data.video_of(i);
+    for (isize f = 0; f < clip_layout.frames; ++f)
+      for (isize r = 0; r < clip_layout.rows; ++r)
+        for (isize c = 0; c < clip_layout.columns; ++c) {
+          const isize row = r + (data.rows - clip_layout.rows) / 2, column = c + (data.columns - clip_layout.columns) / 2;
+          const bool inside = row >= 0 && row < data.rows && column >= 0 && column < data.columns;
+          clips.video.push_back(inside ? from[std::size_t(row * data.columns + column)] : 0);
+        }
+    append_energies(clips.audio, data.audio_of(i), 22);
+  }
   return clips;
 }
 
@@ -80,7 +99,6 @@ task load_words(const examples::data_location& data, const task_options& options
               .description = "Which of 25 letters does a speaker say (GRID corpus, one speaker, 0.48 s of lips and of "
                              "speech at 0 dB in environmental noise)?",
               .words = true};
-  const clip_shape& shape = word_clip;
   const examples::av_grid train(data.grid(), "train");
   const examples::noise_bank train_noise(data.digits(), "train");
   const auto in_test = [&](isize u) { return options.held_out && u % 5 == 0; };
@@ -90,12 +108,12 @@ task load_words(const examples::data_location& data, const task_options& options
                               grid_task::preposition, grid_task::adverb};
   constexpr isize slack = 2;  // frames before and after a clip
   training_pool& pool = result.pool;
-  pool.frames = shape.frames + 2 * slack;
+  pool.frames = clip_layout.frames + 2 * slack;
   examples::dataset wide = train.empty_set(pool.frames);
   std::vector<isize> takes;
   int first_label = 0;
   for (const grid_task place : places) {
-    const auto named = train.words({.task = place, .frames = shape.frames});
+    const auto named = train.words({.task = place, .frames = clip_layout.frames});
     for (isize u = 0; u < train.utterances(); ++u) {
       if (in_test(u)) continue;
       train.append(wide, u, train.window_begin(u, place, pool.frames), first_label + named.labels[std::size_t(u)]);
@@ -112,13 +130,13 @@ task load_words(const examples::data_location& data, const task_options& options
       const random_key draw = key.split(std::uint64_t(clip)).split(std::uint64_t(t));
       const isize first = uniform_integer(draw, 0, 2 * slack + 1);
       auto sound = wide.audio_of(clip).subspan(std::size_t(first * examples::av_grid::samples_per_frame),
-                                               std::size_t(shape.frames * examples::av_grid::samples_per_frame));
+                                               std::size_t(clip_layout.frames * examples::av_grid::samples_per_frame));
       std::vector<float> mixed(sound.begin(), sound.end());
       if (examples::detail::root_mean_square(mixed) > 0)
         train_noise.mix(mixed, -12 + 24 * uniform(draw, 1), draw.split("noise"));
       const double level = examples::detail::root_mean_square(mixed);
       for (float& x : mixed) x = level > 0 ? float(x / level) : 0;
-      append_energies(pool.energies, mixed, shape);
+      append_energies(pool.energies, mixed, 10);
       pool.takes.push_back({clip, first});
       pool.tested_takes += pool.labels[std::size_t(clip)] < std::ssize(result.classes);
     }
@@ -134,10 +152,8 @@ task load_words(const examples::data_location& data, const task_options& options
     condition one{ratio_name(snr_db), snr_db, std::isinf(snr_db) ? 1 : 4};
     std::vector<clip_batch> draws;
     for (isize d = 0; d < one.draws; ++d)
-      draws.push_back(clips_of(
-          tested.words({.frames = shape.frames, .snr_db = snr_db, .noise_key = random_key{2}.split(std::uint64_t(d))},
-                       &noise),
-          shape));
+      draws.push_back(word_clips(tested.words(
+          {.frames = clip_layout.frames, .snr_db = snr_db, .noise_key = random_key{2}.split(std::uint64_t(d))}, &noise)));
     for (isize u = 0; u < tested.utterances(); ++u)
       if (!options.held_out || in_test(u))
         for (const clip_batch& draw : draws) append(one.clips, draw, std::size_t(u));
@@ -155,8 +171,8 @@ task load_digits(const examples::data_location& data, const task_options& option
   const auto pairs = train.pairs();
   result.classes = pairs.classes;
   training_pool& pool = result.pool;
-  pool.frames = 1;
-  clip_batch clips = clips_of(pairs, digit_clip), test;
+  pool.frames = clip_layout.frames;
+  clip_batch clips = digit_clips(pairs), test;
   if (options.held_out) {
     clip_batch kept;
     for (std::size_t i = 0; i < clips.labels.size(); ++i) append(i % 5 == 0 ? test : kept, clips, i);
@@ -172,9 +188,9 @@ task load_digits(const examples::data_location& data, const task_options& option
     return result;
   }
   const examples::av_digits val(data.digits(), "val");
-  result.conditions.push_back({"in noise", examples::none, 1, clips_of(val.pairs(), digit_clip)});
+  result.conditions.push_back({"in noise", examples::none, 1, digit_clips(val.pairs())});
   if (!options.quick)
-    result.conditions.push_back({"clean", std::numeric_limits<double>::infinity(), 1, clips_of(val.pairs({.noise = false}), digit_clip)});
+    result.conditions.push_back({"clean", std::numeric_limits<double>::infinity(), 1, digit_clips(val.pairs({.noise = false}))});
   return result;
 }
 
@@ -182,9 +198,8 @@ task load_digits(const examples::data_location& data, const task_options& option
 
 task load_task(const examples::data_location& data, const task_options& options) {
   task result = data.has_grid() ? load_words(data, options) : load_digits(data, options);
-  const clip_shape& shape = result.shape();
-  const standardization& pictures = result.pictures = standardization::of(result.pool.pixels, shape.rows * shape.columns);
-  const auto spectra = standardization::of(result.pool.energies, shape.bins);
+  const standardization& pictures = result.pictures = standardization::of(result.pool.pixels, clip_layout.rows * clip_layout.columns);
+  const auto spectra = standardization::of(result.pool.energies, clip_layout.bins);
   pictures.apply(result.pool.pixels);
   spectra.apply(result.pool.energies);
   for (condition& one : result.conditions) {
@@ -195,7 +210,7 @@ task load_task(const examples::data_location& data, const task_options& options)
 }
 
 clip_batch task::draw(isize size, random_key key) const {
-  const clip_shape& s = shape();
+  constexpr const clip_shape& s = clip_layout;
   clip_batch batch{size, std::vector<float>(std::size_t(size * s.video_size())),
                    std::vector<float>(std::size_t(size * s.audio_size())), std::vector<std::int32_t>(std::size_t(size))};
   const isize others = std::ssize(pool.takes) - pool.tested_takes;
@@ -215,8 +230,7 @@ clip_batch task::draw(isize size, random_key key) const {
     for (isize f = 0; f < s.frames; ++f)
       move_frame(std::span(pool.pixels).subspan(std::size_t((clip * pool.frames + first_frame + f) * picture),
                                                 std::size_t(picture)),
-                 std::span(batch.video).subspan(std::size_t((i * s.frames + f) * picture), std::size_t(picture)), s, down,
-                 right, mirror, gain);
+                 std::span(batch.video).subspan(std::size_t((i * s.frames + f) * picture), std::size_t(picture)), down, right, mirror, gain);
 
     const auto sound =
         std::span(batch.audio).subspan(std::size_t(i * s.audio_size()), std::size_t(s.audio_size()));

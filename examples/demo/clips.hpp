@@ -16,7 +16,7 @@ using multifuse::isize;
 struct clip_shape {
   isize frames, rows, columns;    ///< of the video
   multifuse::patch_size tubelet;  ///< of one video token
-  isize sound_frames, bins;       ///< of the log-mel spectrogram, a frame every 10 ms
+  isize sound_frames, bins;       ///< of the log-mel spectrogram
   isize sound_patch;              ///< spectrogram frames of one audio token
   isize classes;                  ///< among the training labels
 
@@ -28,10 +28,8 @@ struct clip_shape {
   constexpr isize audio_size() const { return sound_frames * bins; }
 };
 
-/// A word of the GRID corpus: 12 frames of a mouth, half a second of speech, and which of 51 words it is.
-inline constexpr clip_shape word_clip{12, 24, 32, {1, 24, 32}, 44, 26, 4, 51};
-/// A handwritten digit and a spoken one: a picture and a second of speech.
-inline constexpr clip_shape digit_clip{1, 28, 28, {1, 7, 7}, 96, 26, 8, 10};
+/// Twelve frames of 24 x 32 pixels, each one token; 44 spectra of 26 bins, four of them one token; up to 51 words.
+inline constexpr clip_shape clip_layout{12, 24, 32, {1, 24, 32}, 44, 26, 4, 51};
 
 /// Clips as a network takes them, normalized.
 struct clip_batch {
@@ -84,14 +82,12 @@ struct training_pool {
 /// What the strategies are compared on.
 struct task {
   std::string name = {}, description = {};
-  bool words = false;                      ///< shaped like word_clip, else like digit_clip
+  bool words = false;                      ///< of the GRID corpus, else digits
   std::vector<std::string> classes = {};   ///< those that are tested: labels 0 ... classes.size() - 1
   training_pool pool = {};
   std::vector<condition> conditions = {};  ///< the first one is what the comparison is about
   augmentation variation = {};
   standardization pictures = {};           ///< how the pixels, -1 ... 1, were normalized
-
-  const clip_shape& shape() const { return words ? word_clip : digit_clip; }
 
   /// Random training clips, half of them of tested classes where others exist; a function of the key.
   clip_batch draw(isize size, multifuse::random_key key) const;

@@ -156,7 +156,7 @@ comparison compare(const task& data, const std::vector<experiment>& experiments,
        }});
   status.note("");
   for (std::size_t s = 0; s < experiments.size(); ++s) {
-    strategy_results one{experiments[s], experiments[s].cost(data), {}};
+    strategy_results one{experiments[s], {}};
     for (std::size_t j = 0; j < jobs.size(); ++j)
       if (jobs[j].strategy == s) one.runs.push_back(outcomes[j]);
     found.strategies.push_back(std::move(one));
@@ -169,7 +169,7 @@ std::vector<std::vector<std::string>> table_rows(const comparison& found) {
   std::vector<std::vector<std::string>> rows;
   for (const strategy_results& s : found.strategies)
     rows.push_back({s.strategy.name, fixed_text(s.accuracy(0), 1) + " \u00b1 " + fixed_text(s.deviation(0), 1),
-                    magnitude_text(double(s.cost.parameters)), magnitude_text(s.cost.forward_flops),
+                    magnitude_text(double(s.strategy.cost.parameters - s.strategy.frozen_parameters)), magnitude_text(s.strategy.cost.forward_flops),
                     fixed_text(s.mean([](const outcome& run) { return run.training_seconds; }), 1),
                     fixed_text(s.mean([](const outcome& run) { return run.inference_ms; }), 2),
                     fixed_text(s.mean([](const outcome& run) { return run.peak_mib; }), 1)});

@@ -10,7 +10,6 @@ namespace demo {
 /// One strategy with all its seeds.
 struct strategy_results {
   experiment strategy;
-  multifuse::model_cost cost;       ///< of one clip
   std::vector<outcome> runs;        ///< one for each seed
 
   /// Mean over the seeds of what `f` says of a run.

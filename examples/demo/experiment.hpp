@@ -25,7 +25,8 @@ struct experiment {
   std::string name, kind;
   bool is_fusion = false;
   std::optional<std::string> builds_on = {};                  ///< name of the strategy whose blocks it takes over
-  multifuse::model_cost (*cost)(const task&) = nullptr;       ///< of one clip
+  isize frozen_parameters = 0;                                ///< those blocks, which are not trained
+  multifuse::model_cost cost = {};                            ///< of one clip
   double (*forward_flops)(isize tokens) = nullptr;            ///< of the stages alone, for so many tokens in total
   outcome (*run)(const task&, const run_options&) = nullptr;
 };

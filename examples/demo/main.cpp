@@ -14,6 +14,7 @@ struct early;
 struct mid;
 struct cross_attention;
 struct bottleneck;
+struct latent_adapter;
 
 namespace {
 
@@ -30,7 +31,7 @@ int run(const program_options& options) {
   const std::vector<experiment> experiments{
       experiment_with<video_only>(), experiment_with<audio_only>(), experiment_with<late>(),
       experiment_with<shared_weights>(), experiment_with<early>(), experiment_with<mid>(),
-      experiment_with<cross_attention>(), experiment_with<bottleneck>()};
+      experiment_with<cross_attention>(), experiment_with<bottleneck>(), experiment_with<latent_adapter>()};
   const double left = 60 * options.minutes - (multifuse::steady_seconds() - begin);
   comparison found = compare(data, experiments, options, left, std::cout);
   found.seconds = multifuse::steady_seconds() - begin;

@@ -30,7 +30,7 @@ void add_results(examples::report& page, const comparison& found) {
                              {found.best(true)}};
   page.table(table, std::string("Accuracy ") + noise_of(found) + ": mean \u00b1 standard deviation over " +
                         std::to_string(found.seeds) +
-                        " seeds. FLOPs: one forward pass of one clip, counted by the compiler. Inference: one clip alone. "
+                        " seeds. Parameters: trained ones. FLOPs: one forward pass of one clip, counted by the compiler. Inference: one clip alone. "
                         "Memory: tensors, while training.");
 
   examples::scatter_plot cost{.title = "Accuracy against cost",
@@ -40,7 +40,7 @@ void add_results(examples::report& page, const comparison& found) {
   examples::line_plot curves{.title = "Learning curves", .x = {"training step"}, .y = {"accuracy, %"}};
   for (const strategy_results& s : found.strategies) {
     const double center = s.accuracy(0), spread = s.deviation(0);
-    cost.points.push_back({s.strategy.name, s.strategy.kind, s.cost.forward_flops, center, center - spread, center + spread});
+    cost.points.push_back({s.strategy.name, s.strategy.kind, s.strategy.cost.forward_flops, center, center - spread, center + spread});
     examples::series line{s.strategy.name, s.runs[0].steps, {}};
     for (std::size_t i = 0; i < line.x.size(); ++i) {
       double low = 100, high = 0;
@@ -105,12 +105,12 @@ void add_cost(examples::report& page, const comparison& found) {
 
 /// A frame of a test clip as it was recorded.
 examples::picture frame_of(const task& data, const clip_batch& clips, isize clip, isize frame) {
-  const clip_shape& shape = data.shape();
+  const clip_shape& shape = clip_layout;
   examples::picture image{shape.rows, shape.columns, 1, {}};
   for (isize p = 0; p < shape.rows * shape.columns; ++p) {
     const float value = data.pictures.undo(
         clips.video[std::size_t(clip * shape.video_size() + frame * shape.rows * shape.columns + p)], p);
-    const float gray = data.words ? (value + 1) * 127.5f : value * 255;
+    const float gray = data.words ? (value + 1) * 127.5f : value * 255;  // -1 ... 1, or 0 ... 1
     image.pixels.push_back(std::uint8_t(std::clamp(gray, 0.0f, 255.0f)));
   }
   return image;
@@ -118,7 +118,7 @@ examples::picture frame_of(const task& data, const clip_batch& clips, isize clip
 
 void add_maps(examples::report& page, const comparison& found) {
   const task& data = *found.data;
-  const clip_shape& shape = data.shape();
+  const clip_shape& shape = clip_layout;
   const clip_batch& clips = data.conditions[0].clips;
   const strategy_results& best = found.strategies[found.best(true)];
   const auto caption_of = [&](const clip_map& map) {
@@ -172,10 +172,10 @@ void add_maps(examples::report& page, const comparison& found) {
       video.row_names.push_back(name);
       audio.row_names.push_back(name);
     }
-    video.x.label = data.words ? "video token (frame)" : "video token";
+    video.x.label = "frame";
     audio.x.label = "audio token";
     page.figure(video.svg(), "A row for each of six test clips, named by what is said.");
-    page.figure(audio.svg(), "The same clips: which " + std::to_string(10 * shape.sound_patch) + " ms of sound they listen to.");
+    page.figure(audio.svg(), "The same clips: which part of the sound they listen to.");
   }
 
   examples::matrix_plot confusion{.title = "Confusion (" + best.strategy.name + ")",
