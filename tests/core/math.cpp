@@ -42,8 +42,9 @@ TEST_CASE("exp of float: the stated relative error") {
   sweep(-87.0f, 88.0f, measure);
   sweep(-1.0f, 1.0f, measure);
   every_exponent(measure);
+  measure(0x1.4301d2p+6f);  // the worst of all floats, found by trying each
   MESSAGE("largest relative error of exp: " << worst);
-  CHECK(worst < 2e-7);
+  CHECK(worst < 1.1e-7);
   CHECK(math::exp(0.0f) == 1.0f);
   CHECK(math::exp(-0.0f) == 1.0f);
 }

@@ -77,6 +77,72 @@ TEST_CASE("a block is at least as large as asked, and at most a quarter larger")
   CHECK(memory::given.empty());
 }
 
+TEST_CASE("size classes: four for each power of two, with the boundaries where they should be") {
+  struct pretended_memory {  // no pool reads or writes what it hands out
+    static void* allocate(std::size_t bytes) { return reinterpret_cast<void*>(bytes); }
+    static void release(void*) {}
+  };
+  using storage = mf::storage<pretended_memory>;
+  const auto class_of = [](std::size_t bytes) { return reinterpret_cast<std::size_t>(storage(bytes).address()); };
+  CHECK(class_of(0) == 64);
+  CHECK(class_of(1) == 64);
+  std::size_t previous = 64;
+  for (std::size_t power = 64; power <= std::size_t(1) << 60; power *= 2)
+    for (std::size_t quarter = 1; quarter <= 4; ++quarter) {
+      const std::size_t boundary = power + power / 4 * quarter;
+      REQUIRE(class_of(previous + 1) == boundary);
+      REQUIRE(class_of(boundary - 1) == boundary);
+      REQUIRE(class_of(boundary) == boundary);
+      previous = boundary;
+    }
+  CHECK(mf::memory_pool<pretended_memory>::instance().statistics().in_use == 0);
+}
+
+TEST_CASE("what was held at most is remembered until it is reset") {
+  using memory = small_memory<5>;
+  auto& pool = mf::memory_pool<memory>::instance();
+  { const mf::storage<memory> a(1024), b(2048); }
+  CHECK(pool.statistics().peak == 3072);
+  const mf::storage<memory> c(64);
+  CHECK(pool.statistics().peak == 3072);
+  pool.reset_peak();
+  CHECK(pool.statistics().peak == 64);
+}
+
+TEST_CASE("storage moves, swaps with itself and can be empty") {
+  using memory = small_memory<6>;
+  using storage = mf::storage<memory>;
+  storage a(100), empty;
+  CHECK(!empty);
+  CHECK(empty.address() == nullptr);
+  void* const address = a.address();
+  storage b = std::move(a);
+  CHECK(b.address() == address);
+  CHECK(!a);  // NOLINT: that is what is tested
+  const storage& same = b;
+  b = same;
+  CHECK(b.address() == address);
+  b = storage();
+  CHECK(mf::memory_pool<memory>::instance().statistics().in_use == 0);
+}
+
+TEST_CASE("many more blocks of one size than ever before go back without asking for memory") {
+  struct memory {
+    static void* allocate(std::size_t bytes) { return std::malloc(bytes); }
+    static void release(void* address) { std::free(address); }
+  };
+  auto& pool = mf::memory_pool<memory>::instance();
+  std::vector<mf::storage<memory>> held;
+  for (int i = 0; i < 1000; ++i) held.emplace_back(100);
+  CHECK(pool.statistics().system_allocations == 1000);
+  held.clear();
+  for (int i = 0; i < 1000; ++i) held.emplace_back(100);
+  CHECK(pool.statistics().system_allocations == 1000);
+  held.clear();
+  pool.release_unused();
+  CHECK(pool.statistics().in_use == 0);
+}
+
 TEST_CASE("unused blocks of other sizes make room where memory runs out") {
   using memory = small_memory<4>;
   auto& pool = mf::memory_pool<memory>::instance();

@@ -17,7 +17,7 @@ concept axis_missing_or_single = !S::template has<Tag> || S::template static_ext
 
 /// The operation behind `expand` and `expand_like`: axis `Tag` of extent N (its number for dynamic N) by repetition.
 template <class Tag, isize N> struct expand_op {
-  static constexpr bool backward_ignores_inputs = true;
+  static constexpr bool backward_ignores_inputs = true, reads_shapes = true;
   isize count = N;
 
   template <class S, class... Like> constexpr auto shape(const S& x, const Like&... like) const {

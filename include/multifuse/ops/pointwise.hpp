@@ -17,6 +17,14 @@ template <class X> constexpr auto as_operand(const X& x) {
   else
     return x;
 }
+
+/// What a refused expression is taken for, so that one error is not followed by others.
+template <class X, class... Rest> constexpr auto first_value(const X& x, const Rest&... rest) {
+  if constexpr (std::is_arithmetic_v<X>)
+    return first_value(rest...);
+  else
+    return x;
+}
 }  // namespace detail
 
 /// What a pointwise function can be applied to.
@@ -30,7 +38,14 @@ template <class F, operand... X>
   requires(value<X> || ...)
 constexpr auto map(const X&... x) {
   auto operands = make_pack(detail::as_operand(x)...);
-  return [&]<class... A>(const pack<A...>& held) { return pointwise<F, A...>{F{}, held}; }(operands);
+  return [&]<class... A>(const pack<A...>& held) {
+    using agree = devices_agree<F, typename device_of<A>::type...>;
+    static_assert(agree::value, "multifuse: operands live on different devices (read: function, devices)");
+    if constexpr (agree::value)
+      return pointwise<F, A...>{F{}, held};
+    else
+      return detail::first_value(x...);
+  }(operands);
 }
 
 /// The functions behind the operators and names below.

@@ -10,7 +10,14 @@ template <class F, class... A> inline constexpr bool on_tape<pointwise<F, A...>>
 
 namespace detail {
 
-/// The tape of the first variable among leaves, null without one.
+/// One tape out of two that may be null. Throws argument_error if they differ: each would undo the steps of the other.
+inline tape* same_recorder(tape* one, tape* other) {
+  if (one && other && one != other)
+    throw argument_error("tape", "operands are on different tapes", "variables of one tape", "two");
+  return one ? one : other;
+}
+
+/// The tape of the variables among leaves, null without one.
 template <class X> tape* recorder_of(const X& x) {
   if constexpr (is_variable<X>) {
     return &x.recorder();
@@ -18,7 +25,7 @@ template <class X> tape* recorder_of(const X& x) {
     return [&]<class F, class... A>(const pointwise<F, A...>& e) {
       return [&]<std::size_t... I>(std::index_sequence<I...>) {
         tape* found = nullptr;
-        ((found = found ? found : recorder_of(get<I>(e.operands))), ...);
+        ((found = same_recorder(found, recorder_of(get<I>(e.operands)))), ...);
         return found;
       }(std::index_sequence_for<A...>{});
     }(x);

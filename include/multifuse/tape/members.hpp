@@ -106,13 +106,15 @@ template <class M> void initialize(M& model, std::uint64_t seed) {
 
 /// True if `pattern` occurs in `name`; `*` stands for any characters, and matches anywhere are enough.
 constexpr bool name_matches(std::string_view name, std::string_view pattern) {
-  const std::size_t star = pattern.find('*');
-  const std::size_t found = name.find(pattern.substr(0, star));
-  if (found == std::string_view::npos) return false;
-  if (star == std::string_view::npos) return true;
-  for (std::size_t at = found; at != std::string_view::npos; at = name.find(pattern.substr(0, star), at + 1))
-    if (name_matches(name.substr(at + star), pattern.substr(star + 1))) return true;
-  return false;
+  for (;;) {  // the leftmost place of each piece leaves the most for the others
+    const std::size_t star = pattern.find('*');
+    const std::string_view piece = pattern.substr(0, star);
+    const std::size_t found = name.find(piece);
+    if (found == std::string_view::npos) return false;
+    if (star == std::string_view::npos) return true;
+    name.remove_prefix(found + piece.size());
+    pattern.remove_prefix(star + 1);
+  }
 }
 
 /// Freezes (or thaws) the parameters whose dotted name contains `pattern`; returns how many tensors it concerned.
@@ -154,7 +156,8 @@ template <class D> struct flat_parameters {
 };
 
 /// Moves all values of a model into one buffer and all gradients of trained parameters into another (set to zero), so
-/// that an optimizer step, a norm or an all-reduce is one pass. Call it again after freezing or thawing.
+/// that an optimizer step, a norm or an all-reduce is one pass. Call it again after freezing or thawing. Throws
+/// argument_error, and moves nothing, if a parameter has no values.
 template <class D, class M> flat_parameters<D> arrange(M& model) {
   using flat = shape<samples<>>;
   flat_parameters<D> result;
@@ -164,6 +167,7 @@ template <class D, class M> flat_parameters<D> arrange(M& model) {
       using L = std::remove_cvref_t<decltype(leaf)>;
       if constexpr (is_parameter<L>) {
         static_assert(std::is_same_v<typename L::device, D>, "multifuse: all parameters of a model live on one device");
+        (void)leaf.value();  // throws before anything is moved
         if (leaf.trainable() != trainable) return;
         result.entries.push_back({std::string(name), total, L::count, L::shape_type::rank, trainable});
         total += (L::count + 15) / 16 * 16;

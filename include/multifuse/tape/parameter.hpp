@@ -46,7 +46,8 @@ template <class D, class... Axes> class stored_tensor {
 };
 
 /// Weights of a layer: values, a gradient, and whether they are trained. Used in a call with variables they collect
-/// gradients; used with tensors they are constants. The gradient is written through const references.
+/// gradients; used with tensors they are constants. The gradient is written through const references: several tapes may
+/// record one model at once, but their backward passes must follow one another.
 template <class D, class... Axes> class parameter : public stored_tensor<D, Axes...> {
  public:
   using base = stored_tensor<D, Axes...>;
@@ -84,8 +85,11 @@ template <class D, class... Axes> class parameter : public stored_tensor<D, Axes
 
   /// The gradient, an empty tensor if none arrived.
   tensor<D, shape_type> gradient() const { return sink().current(); }
+  /// Forgets the gradient. Its memory, which may be seen through a buffer of all gradients, is set to zero.
   void clear_gradient() {
-    if (slot_) slot_->filled = false;
+    if (!slot_ || !slot_->data) return;
+    D::fill(slot_->data, base::count, typename D::scalar(0));
+    slot_->filled = false;
   }
   /// Takes other memory for the gradient; the parameter must have values.
   void bind_gradient(gradient_slot<D> memory) { *slot_ = std::move(memory); }

@@ -38,43 +38,33 @@ class tape {
 
   /// Appends a step of the backward pass: a callable without arguments that must not throw away gradients.
   template <class Step> void record(Step step) {
-    auto* node = make<step_node<Step>>(std::move(step));
+    auto* node = make<step_node<Step>>(steps_, std::move(step));
     node->run = [](node_base* base) { static_cast<step_node<Step>*>(base)->object(); };
-    node->destroy = [](node_base* base) { static_cast<step_node<Step>*>(base)->~step_node<Step>(); };
-    steps_.push_back(node);
   }
 
   /// Keeps an object at a fixed address until `clear`.
   template <class T> T* keep(T object) {
-    auto* node = make<step_node<T>>(std::move(object));
-    node->destroy = [](node_base* base) { static_cast<step_node<T>*>(base)->~step_node<T>(); };
-    kept_.push_back(node);
-    return &node->object;
+    return &make<step_node<T>>(kept_, std::move(object))->object;
   }
 
-  /// Runs the recorded steps in reverse, releasing what each of them held.
+  /// Runs the recorded steps in reverse, releasing what each of them held. Passes on what a step throws; then `clear`.
   void run_backward() {
-    while (!steps_.empty()) {
-      node_base* const last = steps_.back();
-      steps_.pop_back();
+    while (steps_) {
       struct release {
         node_base* node;
         ~release() { node->destroy(node); }
-      } released{last};
-      last->run(last);
+      } const released{pop(steps_)};
+      released.node->run(released.node);
     }
   }
 
   /// Forgets everything, gradients of variables included; the memory stays for the next pass.
   void clear() {
-    while (!steps_.empty()) {
-      steps_.back()->destroy(steps_.back());
-      steps_.pop_back();
-    }
-    while (!kept_.empty()) {
-      kept_.back()->destroy(kept_.back());
-      kept_.pop_back();
-    }
+    for (node_base** list : {&steps_, &kept_})
+      while (*list) {
+        node_base* const last = pop(*list);
+        last->destroy(last);
+      }
     uses_.clear();
     chunk_ = 0;
     used_ = 0;
@@ -90,13 +80,18 @@ class tape {
   struct node_base {
     void (*run)(node_base*) = nullptr;
     void (*destroy)(node_base*) = nullptr;
+    node_base* previous = nullptr;
   };
   template <class T> struct step_node : node_base {
     explicit step_node(T value) : object(std::move(value)) {}
     T object;
   };
 
-  template <class Node, class T> Node* make(T value) {
+  /// Takes the last node out of a list.
+  static node_base* pop(node_base*& last) { return std::exchange(last, last->previous); }
+
+  /// A new last node of a list, in memory of the tape.
+  template <class Node, class T> Node* make(node_base*& last, T value) {
     static_assert(sizeof(Node) <= chunk_bytes && alignof(Node) <= alignof(std::max_align_t));
     used_ = (used_ + alignof(Node) - 1) / alignof(Node) * alignof(Node);
     if (chunk_ < chunks_.size() && used_ + sizeof(Node) > chunk_bytes) {
@@ -106,12 +101,14 @@ class tape {
     if (chunk_ == chunks_.size()) chunks_.push_back(std::make_unique<std::byte[]>(chunk_bytes));
     auto* const node = new (chunks_[chunk_].get() + used_) Node(std::move(value));
     used_ += sizeof(Node);
+    node->destroy = [](node_base* base) { static_cast<Node*>(base)->~Node(); };
+    node->previous = std::exchange(last, node);
     return node;
   }
 
   static constexpr std::size_t chunk_bytes = 1 << 16;
   tape_options options_;
-  std::vector<node_base*> steps_, kept_;
+  node_base *steps_ = nullptr, *kept_ = nullptr;  // the last of each
   std::vector<std::pair<std::uint64_t, isize>> uses_;
   std::vector<std::unique_ptr<std::byte[]>> chunks_;
   std::size_t chunk_ = 0, used_ = 0;

@@ -50,6 +50,12 @@ template <class F, class... A> struct device_of<pointwise<F, A...>> {
 };
 template <class... X> using device_of_t = typename common_device<typename device_of<X>::type...>::type;
 
+/// The message of operands that cannot meet. Read it as: this function or operation, the operands' devices (void: any).
+template <class Where, class... D> struct devices_agree {
+  using common = typename common_device<D...>::type;
+  static constexpr bool value = std::is_same_v<common, meta> || ((std::is_void_v<D> || std::is_same_v<D, common>) && ...);
+};
+
 namespace detail {
 
 template <class X> struct shape_of { using type = typename X::shape_type; };
@@ -113,7 +119,8 @@ template <class F, class R, class... A> struct broadcast_fits<F, R, shape<A...>>
   static constexpr bool value = (one<A>() && ...);
 };
 
-/// Shape of an expression at run time; throws shape_error where dynamic extents disagree.
+/// Shape of an expression at run time; throws shape_error where dynamic extents disagree. Only an axis whose extent is 1
+/// in its type is repeated: a dynamic extent must be that of the other operands.
 template <class F, class... A> constexpr auto shape_of_expression(const pointwise<F, A...>& x);
 template <class X> constexpr auto dims_of(const X& x) {
   if constexpr (std::is_same_v<X, number>)
@@ -131,7 +138,7 @@ constexpr void merge_extents(std::array<isize, R::rank>& extents, const S& opera
     [[maybe_unused]] auto merge = [&](std::size_t place, isize fixed) {
       const isize extent = s[i++];
       if (place == R::rank || fixed == 1) return;
-      if (extents[place] != 1 && extents[place] != extent)
+      if (extents[place] != 0 && extents[place] != extent)
         refuse_extent("pointwise expression", "operands disagree on the ", R::names()[place], extents[place], extent);
       extents[place] = extent;
     };
@@ -140,9 +147,9 @@ constexpr void merge_extents(std::array<isize, R::rank>& extents, const S& opera
 }
 
 template <class R, class... S> constexpr R merge_shapes(const S&... operands) {
-  std::array<isize, R::rank> extents{};
-  for (isize& e : extents) e = 1;
+  std::array<isize, R::rank> extents{};  // 0: not known yet
   (merge_extents<R>(extents, operands), ...);
+  for (isize& extent : extents) extent = extent == 0 ? 1 : extent;
   return R::from(extents);
 }
 

@@ -91,6 +91,7 @@ template <class T, class R, class X> auto make_load(const R& result, const X& x)
     }(x);
   } else {
     const auto& leaf = plain_tensor(x);
+    require_elements(leaf);
     if constexpr (same_places<std::remove_cvref_t<decltype(leaf.dims())>, R>)
       return load_element<T>{leaf.data()};
     else

@@ -3,6 +3,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "cost.hpp"
@@ -13,7 +14,8 @@ namespace multifuse {
 
 /// A dense array with named axes in the memory of device `D`, row-major, contiguous. A tensor is a handle: copies share
 /// the elements, `clone` copies them. Memory comes from the device's pool and returns to it with the last handle.
-/// Fields of the type: `device`, `shape_type`, `scalar`. Example: `tensor<cpu<float>, shape<batch<>, width<4>>> x({8});`
+/// Fields of the type: `device`, `shape_type`, `scalar`.
+/// Example: `tensor<cpu<float>, shape<batch<>, tokens<>, width<4>>> x({8, 196});`
 template <class D, class S> class tensor {
  public:
   using device = D;
@@ -23,10 +25,20 @@ template <class D, class S> class tensor {
 
   /// An empty handle: no elements, `data()` is null.
   tensor() = default;
+  tensor(const tensor&) = default;
+  tensor(tensor&& other) noexcept
+      : memory_(std::move(other.memory_)), data_(std::exchange(other.data_, nullptr)), shape_(other.shape_) {}
+  tensor& operator=(tensor other) noexcept {
+    memory_ = std::move(other.memory_);
+    data_ = other.data_;
+    shape_ = other.shape_;
+    return *this;
+  }
+  constexpr ~tensor() = default;
 
   /// Room for the elements of a shape, not set to anything. Throws shape_error for an empty shape.
   explicit tensor(const S& shape) : shape_(shape) {
-    if (shape.size() == 0) throw shape_error("tensor", "a shape without elements", "positive extents", shape.to_string());
+    if (shape.size() == 0) shape.refuse("tensor", "a shape without elements", "positive extents");
     memory_ = memory(std::size_t(shape.size()) * sizeof(scalar));
     data_ = static_cast<scalar*>(memory_.address());
   }
@@ -60,13 +72,14 @@ template <class D, class S> class tensor {
 
   /// A copy of the elements.
   tensor clone() const {
+    if (!data_) return {};
     tensor copy(shape_);
     D::copy(copy.data_, data_, shape_.size());
     return copy;
   }
 
   tensor& fill(scalar value) {
-    D::fill(data_, shape_.size(), value);
+    D::fill(data_, size(), value);
     return *this;
   }
 
@@ -105,6 +118,16 @@ template <class S> class tensor<meta, S> {
 
 /// The same backend with another scalar: `rebind<cpu<float>, std::int32_t>` is `cpu<std::int32_t>`.
 template <class D, class T> using rebind = typename D::template with_scalar<T>;
+
+namespace detail {
+[[noreturn, gnu::cold, gnu::noinline]] inline void refuse_empty_handle() {
+  throw argument_error("tensor", "an operand has no elements", "a tensor made from a shape", "an empty handle");
+}
+/// Refuses handles that were never given elements, or were moved from.
+template <class D, class S> void require_elements(const tensor<D, S>& x) {
+  if (!x) refuse_empty_handle();
+}
+}  // namespace detail
 
 template <class X> inline constexpr bool is_tensor = false;
 template <class D, class S> inline constexpr bool is_tensor<tensor<D, S>> = true;

@@ -47,8 +47,8 @@ template <class T> struct cpu {
     }
   }
 
-  [[gnu::noinline]] static void multiply(isize batch, isize m, isize n, isize k, T alpha, matrix<const T> a, matrix<const T> b, T beta,
-                       matrix<T> c) {
+  [[gnu::noinline]] static void multiply(isize batch, isize m, isize n, isize k, T alpha, matrix<const T> a,
+                                         matrix<const T> b, T beta, matrix<T> c) {
     for (isize i = 0; i < batch; ++i)
       detail::multiply_one<T>(m, n, k, alpha, {a.data + i * a.distance, a.stride, 0, a.order},
                               {b.data + i * b.distance, b.stride, 0, b.order}, beta,
@@ -60,12 +60,10 @@ template <class T> struct cpu {
       const T* from = x + o * reduced * inner;
       T* to = y + o * inner;
       if (inner == 1) {
-        T lanes[8] = {};  // eight partial sums: vectorizes, and rounds less than one
-        isize r = 0;
-        for (; r + 8 <= reduced; r += 8)
-          for (isize lane = 0; lane < 8; ++lane) lanes[lane] += from[r + lane];
-        T total = ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
-        for (; r < reduced; ++r) total += from[r];
+        constexpr isize run = 4096;  // sums of sums: the error of a mean does not grow with its elements
+        T total = 0;
+        for (isize first = 0; first < reduced; first += run)
+          total += sum_of_run(from + first, std::min(run, reduced - first));
         to[0] = beta == T(0) ? total : total + beta * to[0];
         continue;
       }
@@ -75,6 +73,17 @@ template <class T> struct cpu {
         for (isize i = 0; i < inner; ++i) to[i] += from[r * inner + i];
       }
     }
+  }
+
+ private:
+  static T sum_of_run(const T* from, isize n) {
+    T lanes[8] = {};  // eight partial sums: vectorizes, and rounds less than one
+    isize i = 0;
+    for (; i + 8 <= n; i += 8)
+      for (isize lane = 0; lane < 8; ++lane) lanes[lane] += from[i + lane];
+    T total = ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+    for (; i < n; ++i) total += from[i];
+    return total;
   }
 };
 

@@ -1,0 +1,99 @@
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <multifuse/backend/cpu/cpu.hpp>
+#include <multifuse/core/random.hpp>
+#include <vector>
+
+namespace mf = multifuse;
+using mf::isize;
+
+namespace {
+
+template <class T> constexpr T not_a_number = std::numeric_limits<T>::quiet_NaN();
+
+/// Batches of matrices [rows, columns], stored as their transposes or not, with room between rows and between matrices
+/// that is full of NaN: who reads or writes it is found out.
+template <class T> struct padded {
+  isize rows, columns, stride, distance;
+  mf::layout order;
+  std::vector<T> elements;
+
+  padded(std::uint64_t stream, isize batch, isize m, isize n, mf::layout layout, bool shared = false)
+      : rows(m), columns(n), stride((layout == mf::layout::plain ? n : m) + 3), order(layout) {
+    const isize size = (order == mf::layout::plain ? m : n) * stride + 5;
+    distance = shared ? 0 : size;
+    elements.assign(std::size_t(size * batch), not_a_number<T>);
+    for (isize item = 0; item < batch; ++item)
+      for (isize i = 0; i < m; ++i)
+        for (isize j = 0; j < n; ++j) at(item, i, j) = T(mf::normal({2, stream}, (item * m + i) * n + j));
+  }
+  T& at(isize item, isize i, isize j) {
+    const isize place = order == mf::layout::plain ? i * stride + j : j * stride + i;
+    return elements[std::size_t(item * distance + place)];
+  }
+  mf::matrix<const T> view() const { return {elements.data(), stride, distance, order}; }
+};
+
+template <class T> void compare(isize batch, isize m, isize n, isize k, mf::layout left, mf::layout right, T alpha, T beta,
+                                bool shared, double tolerance) {
+  padded<T> a(1, batch, m, k, left, shared), b(2, batch, k, n, right), c(3, batch, m, n, mf::layout::plain);
+  auto expected = c;
+  if (beta == T(0)) std::fill(c.elements.begin(), c.elements.end(), not_a_number<T>);
+  double worst = 0;
+  for (isize item = 0; item < batch; ++item)
+    for (isize i = 0; i < m; ++i)
+      for (isize j = 0; j < n; ++j) {
+        double total = 0;
+        for (isize l = 0; l < k; ++l) total += double(a.at(item, i, l)) * double(b.at(item, l, j));
+        T& target = expected.at(item, i, j);
+        target = T(double(alpha) * total + (beta == T(0) ? 0.0 : double(beta) * double(target)));
+      }
+  mf::cpu<T>::multiply(batch, m, n, k, alpha, a.view(), b.view(), beta, {c.elements.data(), c.stride, c.distance});
+  for (std::size_t i = 0; i < c.elements.size(); ++i) {
+    const bool padding = expected.elements[i] != expected.elements[i];
+    if (padding) {
+      REQUIRE(c.elements[i] != c.elements[i]);
+      continue;
+    }
+    const double off = std::abs(double(c.elements[i]) - double(expected.elements[i]));
+    worst = off <= worst ? worst : off;
+  }
+  INFO(batch << " x [" << m << ", " << k << "] [" << k << ", " << n << "], alpha " << alpha << ", beta " << beta);
+  CHECK(worst <= tolerance * std::sqrt(double(k)));
+}
+
+}  // namespace
+
+TEST_CASE("products of every layout against a naive loop") {
+  for (const auto left : {mf::layout::plain, mf::layout::transposed})
+    for (const auto right : {mf::layout::plain, mf::layout::transposed})
+      for (const isize m : {1, 2, 5, 33})
+        for (const isize n : {1, 3, 8, 40})
+          for (const isize k : {1, 4, 19}) {
+            compare<double>(2, m, n, k, left, right, 1, 0, false, 1e-13);
+            compare<float>(2, m, n, k, left, right, 0.5f, 1, false, 1e-5);
+          }
+}
+
+TEST_CASE("alpha, beta, and one matrix for the whole batch") {
+  for (const double alpha : {1.0, 0.0, -2.5})
+    for (const double beta : {0.0, 1.0, 0.25})
+      for (const bool shared : {false, true})
+        compare<double>(3, 4, 6, 5, mf::layout::plain, mf::layout::transposed, alpha, beta, shared, 1e-13);
+}
+
+TEST_CASE("large products") {
+  compare<float>(1, 130, 257, 300, mf::layout::plain, mf::layout::transposed, 1, 0, false, 2e-5);
+  compare<double>(1, 257, 130, 300, mf::layout::transposed, mf::layout::plain, 1, 1, false, 1e-12);
+}
+
+TEST_CASE("NaN in the operands arrives in the rows that use it, and only there") {
+  const std::vector<float> a{1, 2, not_a_number<float>, 4}, b{1, 0, 0, 1};
+  std::vector<float> c(4);
+  mf::cpu<float>::multiply(1, 2, 2, 2, 1, {a.data(), 2, 0}, {b.data(), 2, 0}, 0, {c.data(), 2, 0});
+  CHECK(c[0] == 1);
+  CHECK(c[1] == 2);
+  CHECK(c[2] != c[2]);
+  CHECK(c[3] != c[3]);
+}
