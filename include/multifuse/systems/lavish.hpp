@@ -59,7 +59,7 @@ struct swin_config {
 
 /// ViT as the backbone; the positions of an image are interpolated to the number of audio patches. The defaults are ViT-B.
 struct vit_config {
-  isize image_rows = 224, image_columns = 224, audio_rows = 102, audio_columns = 128, patch = 16;
+  isize image_rows = 224, image_columns = 224, patch = 16;
   isize width = 768, depth = 12, heads = 12;
   isize hidden = 512, classes = 29;
   adaptation adapters = {};
@@ -119,9 +119,15 @@ constexpr auto as_image(const auto& spectrogram) { return expand<channels_axis, 
 
 /// An image without the rows and columns at its end that fill no patch.
 template <isize Patch> constexpr auto whole_patches(const auto& image) {
-  using S = multifuse::detail::shape_of_t<std::remove_cvref_t<decltype(image)>>;
-  constexpr isize r = S::template static_extent<rows_axis>(), c = S::template static_extent<columns_axis>();
-  return slice<columns_axis, 0, c / Patch * Patch>(slice<rows_axis, 0, r / Patch * Patch>(image));
+  const auto along = [](auto* axis_tag, const auto& x) {
+    using Tag = std::remove_pointer_t<decltype(axis_tag)>;
+    constexpr isize known = multifuse::detail::shape_of_t<std::remove_cvref_t<decltype(x)>>::template static_extent<Tag>();
+    if constexpr (known == dynamic)
+      return slice<Tag>(x, 0, extent<Tag>(x) / Patch * Patch);
+    else
+      return slice<Tag, 0, known / Patch * Patch>(x);
+  };
+  return along(static_cast<columns_axis*>(nullptr), along(static_cast<rows_axis*>(nullptr), image));
 }
 
 }  // namespace detail
@@ -147,20 +153,20 @@ template <class D, swin_config C = swin_config{}> struct swin_model {
   }
   constexpr void freeze_backbone() {
     freeze(embedding), freeze(embedding_norm), freeze(norm);
-    for_each_stage([](auto& stage, isize) { stage.freeze(); });
+    for_each_stage(*this, [](auto& stage, isize) { stage.freeze(); });
   }
-  /// Calls `f(stage, number of blocks before it)` for each stage.
-  constexpr void for_each_stage(auto&& f) {
+  /// Calls `f(stage, number of blocks before it)` for each stage of a model.
+  static constexpr void for_each_stage(auto& model, auto&& f) {
     isize before = 0;
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-      ((f(get<I>(stages.layers), before), before += C.depths[I]), ...);
+      ((f(get<I>(model.stages.layers), before), before += C.depths[I]), ...);
     }(std::make_index_sequence<std::size_t(C.stages)>{});
   }
   /// Sets the rates of stochastic depth of the backbone's blocks, for training as the official code does it.
   void use_stochastic_depth() {
     isize all = 0;
-    for_each_stage([&](auto& stage, isize before) { all = before + stage.depth; });
-    for_each_stage([&](auto& stage, isize before) {
+    for_each_stage(*this, [&](auto& stage, isize before) { all = before + stage.depth; });
+    for_each_stage(*this, [&](auto& stage, isize before) {
       for (isize k = 0; k < stage.depth; ++k)
         stage.layers.blocks[k].drop_path_rate = all > 1 ? C.drop_path * double(before + k) / double(all - 1) : 0.0;
     });
@@ -182,7 +188,6 @@ template <class D, swin_config C = swin_config{}> struct swin_model {
 /// LAVISH on ViT: as above, for spectrograms and images of different sizes. Adapters see class tokens as well.
 template <class D, vit_config C = vit_config{}> struct vit_model {
   static constexpr isize image_tokens = 1 + C.image_rows / C.patch * (C.image_columns / C.patch);
-  static constexpr isize audio_tokens = 1 + C.audio_rows / C.patch * (C.audio_columns / C.patch);
   using block = transformer_block<D, C.width, C.heads>;
 
   patch_embedding<D, patch_size{1, C.patch, C.patch}, 3, C.width> embedding;
@@ -205,7 +210,7 @@ template <class D, vit_config C = vit_config{}> struct vit_model {
 
   constexpr auto tokenize(const auto& spectrogram, const auto& image) const {
     const auto heard = front(embedding(detail::whole_patches<C.patch>(detail::as_image(spectrogram))));
-    return bundle_of<audio, visual>(evaluate(heard + interpolate<tokens_axis, audio_tokens>(positions.table, heard)),
+    return bundle_of<audio, visual>(evaluate(heard + interpolate<tokens_axis>(positions.table, heard)),
                                     positions(front(embedding(image))));
   }
   constexpr auto classify(const auto& encoded) const {
@@ -276,12 +281,12 @@ inline void name_common(name_table& table, const std::string& backbone, isize pa
 }  // namespace detail
 
 /// The parameter names of the official checkpoints (PyTorch, backbone as in timm 0.6.7).
-template <class D, swin_config C> name_table official_names(swin_model<D, C>& model) {
+template <class D, swin_config C> name_table official_names(const swin_model<D, C>& model) {
   name_table table;
   detail::name_common(table, "swin.", C.patch, C.width);
   pytorch::norm(table.within("", ""), "embedding_norm", "swin.patch_embed.norm");
   isize stage_number = 0;
-  model.for_each_stage([&](auto& stage, isize before) {
+  swin_model<D, C>::for_each_stage(model, [&](const auto& stage, isize before) {
     const std::string ours = "stages." + std::to_string(stage_number), theirs = "swin.layers." + std::to_string(stage_number);
     if (++stage_number < C.stages) {
       table.map(ours + ".merging.reduction.weight", theirs + ".downsample.reduction.weight");
