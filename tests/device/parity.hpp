@@ -34,9 +34,9 @@ inline std::vector<parity_row>& parity_table() {
 template <class D> void poison_free_memory() {
   using samples = mf::tensor<D, mf::shape<mf::samples<>>>;
   std::vector<samples> taken;
-  for (isize power = 16; power <= (isize(1) << 14); power *= 2)
+  for (isize power = 16; power <= 4096; power *= 2)
     for (isize quarter = 0; quarter < 4; ++quarter)
-      for (int copy = 0; copy < 12; ++copy)
+      for (int copy = 0; copy < 6; ++copy)
         taken.push_back(samples(mf::shape<mf::samples<>>(power + quarter * power / 4)).fill(std::nanf("")));
 }
 
