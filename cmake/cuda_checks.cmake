@@ -1,4 +1,4 @@
-# What needs nvcc: every header of the CUDA backend alone, and the CPU/CUDA parity test.
+# What needs nvcc: every header of the CUDA backend alone, the CPU/CUDA parity test, the timing program.
 set(CMAKE_CUDA_ARCHITECTURES 90 CACHE STRING "GPU architectures to compile for")
 enable_language(CUDA)
 find_package(CUDAToolkit REQUIRED)
@@ -24,3 +24,7 @@ add_executable(cuda_parity ${PROJECT_SOURCE_DIR}/tests/backend/cuda_parity.cu ${
 target_link_libraries(cuda_parity PRIVATE multifuse_nvcc multifuse::io doctest::doctest)
 add_test(NAME cuda.parity COMMAND cuda_parity)
 set_tests_properties(cuda.parity PROPERTIES SKIP_RETURN_CODE 77 LABELS cuda TIMEOUT 600)
+
+# The timing program of benchmarks/cuda/run_on_device.sh.
+add_executable(time_blocks ${PROJECT_SOURCE_DIR}/benchmarks/cuda/time_blocks.cu)
+target_link_libraries(time_blocks PRIVATE multifuse_nvcc)
