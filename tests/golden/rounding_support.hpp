@@ -40,13 +40,14 @@ class last_bits {
   std::uint64_t sample_;
 };
 
-/// Compares the numbers of `compute(model, bits)`, which applies `bits` to its inputs, with the file's: "grad..." within
-/// gradient_tolerance, all others within output_tolerance; gradients that the file does not have must be 0.
+/// Compares the numbers of `compute(model, bits)`, which applies `bits` to its inputs, with the file's: "grad..."
+/// within gradient_tolerance, all others within output_tolerance; gradients that the file does not have must be 0.
 ///
-/// Allowed on top of that is three times what a number moves when the last bits of all weights and inputs do: two programs
-/// that round differently cannot agree more closely. Mostly that is far below the tolerance. It is more where large terms
-/// cancel: in a gate's gradient, behind a batch norm of features with little variance, and before one in training, where
-/// the gradient of a bias is zero but for rounding. It has to be small against the largest gradient all the same.
+/// Allowed on top of that is three times what a number moves when the last bits of all weights and inputs do: two
+/// programs that round differently cannot agree more closely. Mostly that is far below the tolerance. It is more where
+/// large terms cancel: in a gate's gradient, behind a batch norm of features with little variance, and before one in
+/// training, where the gradient of a bias is zero but for rounding. It has to be small against the largest gradient all
+/// the same.
 template <class M, class Compute> void expect_numbers(file& golden, const M& model, const Compute& compute) {
   const named_numbers found = compute(last_bits(0).changed(model), last_bits(0));
   std::map<std::string, double> effect;
