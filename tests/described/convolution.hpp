@@ -29,7 +29,8 @@ template <class D> struct convolution_example {
   }
   constexpr auto operator()(const auto& a, const auto& b, const auto& c) const {
     const auto pooled = [](const auto& x) { return mf::mean<mf::rows_axis, mf::columns_axis>(mf::square(x)); };
-    return mf::mean<mf::tokens_axis>(narrow(line(a))) * pooled(depthwise(plane(b))) + pooled(mf::mean<mf::frames_axis>(volume(c)));
+    return mf::mean<mf::tokens_axis>(narrow(line(a))) * pooled(depthwise(plane(b))) +
+           pooled(mf::mean<mf::frames_axis>(volume(c)));
   }
 };
 

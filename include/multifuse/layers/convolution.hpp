@@ -10,11 +10,12 @@ struct taps_axis { static constexpr std::string_view name = "taps"; };
 template <isize In, isize Out, isize Groups>
 concept groups_divide_channels = Groups > 0 && In % Groups == 0 && Out % Groups == 0;
 
-/// Convolution over one to three spatial axes, channels last: [batch..., spatial..., In] -> [batch..., spatial'..., Out].
-///   convolution<dev, 64, 128, window_config{.kernel = {3, 3}, .padding = {1, 1}}> on [batch, rows, columns, 64].
-/// Weight [Out, taps, In / Groups], taps in the order of the axes; bias [Out]. Throws shape_error if the kernel does not fit.
+/// Convolution over one to three spatial axes, channels last: [batch..., spatial..., In] -> [batch..., spatial'...,
+/// Out]. Example: `convolution<dev, 64, 128, window_config{.kernel = {3, 3}, .padding = {1, 1}}>` on [batch, rows,
+/// columns, 64]. Weight [Out, taps, In / Groups], taps in the order of the axes; bias [Out]. Throws shape_error if the
+/// kernel does not fit.
 template <class D, isize In, isize Out, window_config C, isize Groups = 1, bool Bias = true>
-  requires groups_divide_channels<In, Out, Groups>
+  requires valid_windows<C> && groups_divide_channels<In, Out, Groups>
 struct convolution {
   parameter<D, outputs<Out>, axis<taps_axis, C.taps()>, inputs<In / Groups>> weight{
       init::fan_in_uniform(C.taps() * In / Groups)};
