@@ -13,6 +13,7 @@ namespace multifuse {
 /// It is evaluated in one pass when an operation, a layer or `evaluate` needs its elements.
 /// `F` has `static T value(T...)`, `static slopes<T, N> slopes(T...)` (one derivative for each argument) and `flops`.
 template <class F, class... A> struct pointwise {
+  static_assert(F::flops >= 0, "multifuse: a pointwise function says how many operations an element takes");
   F function;
   pack<A...> operands;
 };
