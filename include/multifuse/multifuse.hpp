@@ -26,10 +26,12 @@
 #include <multifuse/ops/attention.hpp>
 #include <multifuse/ops/attention_probabilities.hpp>
 #include <multifuse/ops/batch_norm.hpp>
+#include <multifuse/ops/computed.hpp>
 #include <multifuse/ops/concat.hpp>
 #include <multifuse/ops/convolution.hpp>
 #include <multifuse/ops/dropout.hpp>
 #include <multifuse/ops/gather.hpp>
+#include <multifuse/ops/interpolate.hpp>
 #include <multifuse/ops/layer_norm.hpp>
 #include <multifuse/ops/linear.hpp>
 #include <multifuse/ops/matmul.hpp>
@@ -40,6 +42,7 @@
 #include <multifuse/ops/reduce.hpp>
 #include <multifuse/ops/slice.hpp>
 #include <multifuse/ops/softmax.hpp>
+#include <multifuse/layers/adapter.hpp>
 #include <multifuse/layers/attention.hpp>
 #include <multifuse/layers/batch_norm.hpp>
 #include <multifuse/layers/convolution.hpp>
@@ -49,12 +52,16 @@
 #include <multifuse/layers/masked_tokens.hpp>
 #include <multifuse/layers/mlp.hpp>
 #include <multifuse/layers/patch_embedding.hpp>
+#include <multifuse/layers/patch_merging.hpp>
 #include <multifuse/layers/repeat.hpp>
+#include <multifuse/layers/swin_block.hpp>
 #include <multifuse/layers/transformer_block.hpp>
+#include <multifuse/layers/window_attention.hpp>
 #include <multifuse/fusion/bundle.hpp>
 #include <multifuse/fusion/fusion_model.hpp>
 #include <multifuse/fusion/gated.hpp>
 #include <multifuse/fusion/join.hpp>
+#include <multifuse/fusion/latent_adapter.hpp>
 #include <multifuse/fusion/per_modality.hpp>
 #include <multifuse/fusion/readout.hpp>
 #include <multifuse/fusion/stage.hpp>
@@ -88,5 +95,6 @@
 #include <multifuse/metrics/clustering.hpp>
 #include <multifuse/metrics/retrieval.hpp>
 #include <multifuse/cost/cost.hpp>
+#include <multifuse/systems/lavish.hpp>
 #include <multifuse/systems/mbt.hpp>
 #include <multifuse/systems/uavm.hpp>

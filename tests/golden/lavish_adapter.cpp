@@ -79,8 +79,10 @@ template <class Case> void check(golden::file& file, const std::string& name, co
   const side<Case, true> audio(file, name);
   const side<Case, false> vis(file, name);
   mf::tape tape(mf::tape_options{.training = mode == "train"});
-  const auto a = mf::watch(tape, audio.input(file, "")), v = mf::watch(tape, vis.input(file, ""));
-  const auto of_a = mf::evaluate(audio.adapter(a, v)), of_v = mf::evaluate(vis.adapter(v, a));
+  const auto a = mf::watch(tape, audio.input(file, ""));
+  const auto v = mf::watch(tape, vis.input(file, ""));
+  const auto of_a = mf::evaluate(audio.adapter(a, v));
+  const auto of_v = mf::evaluate(vis.adapter(v, a));
   const auto loss = mf::evaluate(audio.objective(file, at, of_a) + vis.objective(file, at, of_v));
   file.expect("loss." + at, loss, golden::loss_tolerance);
   mf::backward(loss);
