@@ -80,7 +80,7 @@ std::vector<double> step_seconds(const task& data, const std::vector<experiment>
   };
   std::vector<double> seconds;
   for (const outcome& one : run_jobs(jobs, parallel, body, {[](auto, const auto&) {}, [](const auto&) {}}))
-    seconds.push_back(one.training_seconds / double(calibration_steps));
+    seconds.push_back(one.wall_seconds / double(calibration_steps));
   return seconds;
 }
 
@@ -142,7 +142,7 @@ comparison compare(const task& data, const std::vector<experiment>& experiments,
          place.insert(0, 8 - std::min<std::size_t>(8, place.size()), ' ');
          std::string name = describe(j);
          name.resize(std::max<std::size_t>(name.size(), 30), ' ');
-         status.note(place + "  " + name + fixed_text(one.accuracy[0], 1) + " %   " + fixed_text(one.training_seconds, 1) +
+         status.note(place + "  " + name + fixed_text(one.accuracy[0], 1) + " %   " + fixed_text(one.wall_seconds, 1) +
                      " s");
        },
        [&](const std::vector<double>& shares) {
@@ -168,9 +168,10 @@ comparison compare(const task& data, const std::vector<experiment>& experiments,
 std::vector<std::vector<std::string>> table_rows(const comparison& found) {
   std::vector<std::vector<std::string>> rows;
   for (const strategy_results& s : found.strategies)
-    rows.push_back({s.strategy.name, fixed_text(s.accuracy(0), 1) + " \u00b1 " + fixed_text(s.deviation(0), 1),
+    rows.push_back({s.strategy.name,
+                    fixed_text(s.accuracy(0), 1) + (found.seeds > 1 ? " \u00b1 " + fixed_text(s.deviation(0), 1) : ""),
                     magnitude_text(double(s.strategy.cost.parameters - s.strategy.frozen_parameters)), magnitude_text(s.strategy.cost.forward_flops),
-                    fixed_text(s.mean([](const outcome& run) { return run.training_seconds; }), 1),
+                    fixed_text(s.mean([](const outcome& run) { return run.processor_seconds; }), 1),
                     fixed_text(s.mean([](const outcome& run) { return run.inference_ms; }), 2),
                     fixed_text(s.mean([](const outcome& run) { return run.peak_mib; }), 1)});
   return rows;
@@ -183,12 +184,13 @@ void print_table(const comparison& found, std::ostream& out) {
   out << "\n" << std::string(22 + 6 * 12, '-') << "\n";
   for (const auto& row : table_rows(found)) {
     out << std::left << std::setw(22) << row[0];
-    out << std::right << std::setw(13) << row[1];  // one byte more than columns: the sign is two bytes long
+    out << std::right << std::setw(found.seeds > 1 ? 13 : 12) << row[1];  // the sign takes two bytes
     for (std::size_t c = 2; c < row.size(); ++c) out << std::setw(12) << row[c];
     out << "\n";
   }
-  out << "accuracy " << found.data->conditions[0].name << ", mean \u00b1 standard deviation of " << found.seeds
-      << (found.seeds == 1 ? " seed" : " seeds") << "; FLOPs of one forward pass of a clip\n";
+  out << "accuracy " << found.data->conditions[0].name
+      << (found.seeds > 1 ? ", mean \u00b1 standard deviation of " + std::to_string(found.seeds) + " seeds" : std::string())
+      << "; FLOPs of one forward pass of a clip\n";
 }
 
 }  // namespace demo

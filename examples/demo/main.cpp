@@ -21,7 +21,6 @@ namespace {
 int run(const program_options& options) {
   const double start = multifuse::steady_seconds();
   const auto location = examples::find_data({.requested = options.data}, std::cout);
-  std::cout << location.description << std::endl;
   const double begin = location.kind == examples::data_kind::folder ? start : multifuse::steady_seconds();
   const task data = load_task(location, {.quick = options.quick, .held_out = options.held_out});
   std::cout << "task: " << data.description << "\n  " << data.pool.takes.size() << " takes of " << data.pool.labels.size()

@@ -12,6 +12,7 @@ std::string usage() {
          "usage: demo [options]\n"
          "  --data DIR     folder with av_grid and av_digits (default: see docs/demo.md)\n"
          "  --out FILE     where the report goes (default: demo_report.html)\n"
+         "  --plot FILE    also write accuracy against cost as an SVG picture\n"
          "  --seeds N      trainings of each strategy, 1 ... 20 (default: 3)\n"
          "  --minutes M    for everything, 1 ... 1000; slower machines train for fewer steps (default: 9)\n"
          "  --jobs N       trainings at the same time, 1 ... 64 (default: 2)\n"
@@ -37,7 +38,7 @@ double number(const std::string& option, const std::string& text, double least, 
 
 program_options parse(const std::vector<std::string>& arguments) {
   program_options options;
-  bool seeds_given = false;
+  bool seeds_given = false, minutes_given = false;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& name = arguments[i];
     const auto value = [&]() -> const std::string& {
@@ -49,11 +50,14 @@ program_options parse(const std::vector<std::string>& arguments) {
       options.data = value();
     } else if (name == "--out") {
       options.out = value();
+    } else if (name == "--plot") {
+      options.plot = value();
     } else if (name == "--seeds") {
       options.seeds = int(number(name, value(), 1, 20, true));
       seeds_given = true;
     } else if (name == "--minutes") {
       options.minutes = number(name, value(), 1, 1000, false);
+      minutes_given = true;
     } else if (name == "--jobs") {
       options.jobs = int(number(name, value(), 1, 64, true));
     } else if (name == "--quick") {
@@ -68,6 +72,7 @@ program_options parse(const std::vector<std::string>& arguments) {
     }
   }
   if (options.quick && !seeds_given) options.seeds = 1;
+  if (options.quick && !minutes_given) options.minutes = 0.9;
   return options;
 }
 

@@ -9,6 +9,7 @@ namespace demo {
 struct program_options {
   std::filesystem::path data = {};                ///< empty: wherever find_data finds them
   std::filesystem::path out = "demo_report.html";
+  std::filesystem::path plot = {};                ///< empty: none
   int seeds = 3;
   double minutes = 9;                             ///< for everything
   int jobs = 2;                                   ///< trainings at the same time

@@ -2,6 +2,7 @@
 #include <map>
 
 #include "comparison.hpp"
+#include "multifuse/io/file.hpp"
 #include "support/heat_map.hpp"
 #include "support/plot.hpp"
 #include "support/report.hpp"
@@ -21,26 +22,41 @@ std::string minutes_and_seconds(double seconds) {
 
 const char* noise_of(const comparison& found) { return found.data->words ? "at 0 dB" : "in noise"; }
 
+examples::scatter_plot accuracy_against_cost(const comparison& found) {
+  examples::scatter_plot plot{.title = std::string("Accuracy ") + noise_of(found) + " against cost",
+                              .x = {"FLOPs of one forward pass", true},
+                              .y = {"accuracy, %"},
+                              .frontier = true};
+  for (const strategy_results& s : found.strategies) {
+    const double center = s.accuracy(0), spread = s.deviation(0);
+    plot.points.push_back(
+        {s.strategy.name, s.strategy.kind, s.strategy.cost.forward_flops, center, center - spread, center + spread});
+  }
+  return plot;
+}
+
 void add_results(examples::report& page, const comparison& found) {
   const strategy_results& best = found.strategies[found.best(true)];
   const strategy_results& single = found.strategies[found.best(false)];
   page.section("Results");
+  int above_single = 0, fusions = 0;
+  for (const strategy_results& s : found.strategies) {
+    fusions += s.strategy.is_fusion;
+    above_single += s.strategy.is_fusion && s.accuracy(0) - s.deviation(0) > single.accuracy(0) + single.deviation(0);
+  }
+  page.paragraph(std::to_string(above_single) + " of " + std::to_string(fusions) +
+                 " fusion strategies lie above the better single modality (" + single.strategy.name + ", " +
+                 percent(single.accuracy(0)) + ") by more than both spreads; the best is " + best.strategy.name + " with " +
+                 percent(best.accuracy(0)) + ".");
   examples::text_table table{{"strategy", "accuracy, %", "parameters", "FLOPs", "training, s", "inference, ms", "peak memory, MiB"},
                              table_rows(found),
                              {found.best(true)}};
-  page.table(table, std::string("Accuracy ") + noise_of(found) + ": mean \u00b1 standard deviation over " +
-                        std::to_string(found.seeds) +
-                        " seeds. Parameters: trained ones. FLOPs: one forward pass of one clip, counted by the compiler. Inference: one clip alone. "
+  page.table(table, std::string("Accuracy ") + noise_of(found) + (found.seeds > 1 ? ": mean \u00b1 standard deviation over " + std::to_string(found.seeds) + " seeds" : std::string()) +
+                        ". Parameters: trained ones. Training: processor seconds. FLOPs: one forward pass of one clip, counted by the compiler. Inference: one clip alone. "
                         "Memory: tensors, while training.");
 
-  examples::scatter_plot cost{.title = "Accuracy against cost",
-                              .x = {"FLOPs of one forward pass", true},
-                              .y = {"accuracy, %"},
-                              .frontier = true};
   examples::line_plot curves{.title = "Learning curves", .x = {"training step"}, .y = {"accuracy, %"}};
   for (const strategy_results& s : found.strategies) {
-    const double center = s.accuracy(0), spread = s.deviation(0);
-    cost.points.push_back({s.strategy.name, s.strategy.kind, s.strategy.cost.forward_flops, center, center - spread, center + spread});
     examples::series line{s.strategy.name, s.runs[0].steps, {}};
     for (std::size_t i = 0; i < line.x.size(); ++i) {
       double low = 100, high = 0;
@@ -51,11 +67,9 @@ void add_results(examples::report& page, const comparison& found) {
     }
     curves.lines.push_back(std::move(line));
   }
-  page.figure(cost.svg(), "Error bars: one standard deviation over the seeds. The dotted line joins the strategies that "
+  page.figure(accuracy_against_cost(found).svg(), "Error bars: one standard deviation over the seeds. The dotted line joins the strategies that "
                           "none beats in both respects.");
   page.figure(curves.svg(), "Mean over the seeds; bands from the worst to the best. Point at a line to see it alone.");
-  page.paragraph("Best fusion: " + best.strategy.name + ", " + percent(best.accuracy(0)) + ". Best single modality: " +
-                 single.strategy.name + ", " + percent(single.accuracy(0)) + ".");
 }
 
 void add_noise(examples::report& page, const comparison& found) {
@@ -236,6 +250,11 @@ void write_page(const comparison& found, const program_options& options, const s
   add_maps(page, found);
   add_method(page, found, data_description, options);
   page.write(options.out);
+  if (!options.plot.empty()) {
+    multifuse::atomic_file file(options.plot);
+    file.write(examples::standalone_svg(accuracy_against_cost(found).svg()));
+    file.commit();
+  }
 }
 
 }  // namespace demo

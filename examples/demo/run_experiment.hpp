@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <ctime>
 #include <memory>
 
 #include "experiment.hpp"
@@ -16,6 +17,20 @@ namespace demo {
 
 inline constexpr isize batch_size = 32;
 inline constexpr double learning_rate = 3e-3, weight_decay = 0.05, label_smoothing = 0.1;
+
+/// Adds up time while it runs.
+struct stopwatch {
+  double wall_seconds = 0, processor_seconds = 0;
+
+  void resume() {
+    wall_seconds -= mf::steady_seconds();
+    processor_seconds -= double(std::clock()) / CLOCKS_PER_SEC;
+  }
+  void pause() {
+    wall_seconds += mf::steady_seconds();
+    processor_seconds += double(std::clock()) / CLOCKS_PER_SEC;
+  }
+};
 
 /// A strategy's model of raw clips.
 template <class Strategy> using network = typename Strategy::template model<input>;
@@ -104,22 +119,23 @@ template <class Strategy> outcome train_and_test(const task& data, const run_opt
   const isize tested = std::ssize(data.classes);
   const clip_batch& test = data.conditions[0].clips;
   outcome result;
-  double loss_mean = 0, loss_weight = 0, testing_seconds = 0;
+  double loss_mean = 0, loss_weight = 0;
+  stopwatch training;
   const auto after_step = [&](const mf::step_report& now) {
     loss_mean = 0.98 * loss_mean + 0.02 * now.loss;
     loss_weight = 0.98 * loss_weight + 0.02;
     if (now.step % 20 == 0) options.report(double(now.step) / double(options.steps));
     if ((now.step + 1) * options.evaluations / options.steps == now.step * options.evaluations / options.steps) return;
-    const double before = mf::steady_seconds();
+    training.pause();
     result.steps.push_back(double(now.step + 1));
     result.loss.push_back(loss_mean / loss_weight);
     result.curve.push_back(percent_correct(predictions<Strategy>(*model, test, tested), test.labels));
-    testing_seconds += mf::steady_seconds() - before;
+    training.resume();
   };
   const isize warm_up = std::max<isize>(1, options.steps / 20);
   auto& pool = mf::memory_pool<device::memory>::instance();
   pool.reset_peak();
-  const double start = mf::steady_seconds();
+  training.resume();
   mf::train(optimizer,
             {.steps_per_epoch = options.steps,
              .batch_size = batch_size,
@@ -136,7 +152,9 @@ template <class Strategy> outcome train_and_test(const task& data, const run_opt
               const auto logits = (*model)(mf::record(*now.recorder, bundle_from<Strategy>(batch)));
               return mf::cross_entropy(logits, labels, {.smoothing = label_smoothing});
             });
-  result.training_seconds = mf::steady_seconds() - start - testing_seconds;
+  training.pause();
+  result.wall_seconds = training.wall_seconds;
+  result.processor_seconds = training.processor_seconds;
   result.peak_mib = double(pool.statistics().peak) / (1 << 20);
   if (options.evaluations == 0) return result;
 
