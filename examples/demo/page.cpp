@@ -1,5 +1,6 @@
+#include <algorithm>
 #include <cmath>
-#include <map>
+#include <numeric>
 
 #include "comparison.hpp"
 #include "multifuse/io/file.hpp"
@@ -24,7 +25,7 @@ const char* noise_of(const comparison& found) { return found.data->words ? "at 0
 
 examples::scatter_plot accuracy_against_cost(const comparison& found) {
   examples::scatter_plot plot{.title = std::string("Accuracy ") + noise_of(found) + " against cost",
-                              .x = {"FLOPs of one forward pass", true},
+                              .x = {"FLOPs of one forward pass"},
                               .y = {"accuracy, %"},
                               .frontier = true};
   for (const strategy_results& s : found.strategies) {
@@ -33,6 +34,19 @@ examples::scatter_plot accuracy_against_cost(const comparison& found) {
         {s.strategy.name, s.strategy.kind, s.strategy.cost.forward_flops, center, center - spread, center + spread});
   }
   return plot;
+}
+
+/// Something that each run has measured at each point of its learning curve.
+template <class F> examples::series over_steps(const strategy_results& s, F values) {
+  examples::series line{s.strategy.name, s.runs[0].steps, {}};
+  for (std::size_t i = 0; i < line.x.size(); ++i) {
+    double low = values(s.runs[0])[i], high = low;
+    for (const outcome& run : s.runs) low = std::min(low, values(run)[i]), high = std::max(high, values(run)[i]);
+    line.y.push_back(s.mean([&](const outcome& run) { return values(run)[i]; }));
+    line.low.push_back(low);
+    line.high.push_back(high);
+  }
+  return line;
 }
 
 void add_results(examples::report& page, const comparison& found) {
@@ -56,50 +70,52 @@ void add_results(examples::report& page, const comparison& found) {
                         "Memory: tensors, while training.");
 
   examples::line_plot curves{.title = "Learning curves", .x = {"training step"}, .y = {"accuracy, %"}};
+  examples::line_plot losses{.title = "Training loss", .x = {"training step"}, .y = {"cross-entropy, running mean"}};
+  examples::bar_plot times{.title = "Time of one clip alone", .value = {"milliseconds"}};
+  examples::bar_series inference{"inference", {}, {}};
   for (const strategy_results& s : found.strategies) {
-    examples::series line{s.strategy.name, s.runs[0].steps, {}};
-    for (std::size_t i = 0; i < line.x.size(); ++i) {
-      double low = 100, high = 0;
-      for (const outcome& run : s.runs) low = std::min(low, run.curve[i]), high = std::max(high, run.curve[i]);
-      line.y.push_back(s.mean([&](const outcome& run) { return run.curve[i]; }));
-      line.low.push_back(low);
-      line.high.push_back(high);
-    }
-    curves.lines.push_back(std::move(line));
+    curves.lines.push_back(over_steps(s, [](const outcome& run) -> const auto& { return run.curve; }));
+    losses.lines.push_back(over_steps(s, [](const outcome& run) -> const auto& { return run.loss; }));
+    times.categories.push_back(s.strategy.name);
+    inference.values.push_back(s.mean([](const outcome& run) { return run.inference_ms; }));
   }
-  page.figure(accuracy_against_cost(found).svg(), "Error bars: one standard deviation over the seeds. The dotted line joins the strategies that "
-                          "none beats in both respects.");
+  times.groups.push_back(std::move(inference));
+  page.figure(accuracy_against_cost(found).svg(), "Error bars: one standard deviation over the seeds. The dotted line joins "
+                                                  "the strategies that none beats in both respects.");
   page.figure(curves.svg(), "Mean over the seeds; bands from the worst to the best. Point at a line to see it alone.");
+  page.figure(losses.svg(), "Over all training classes, with smoothed labels: it does not go to zero.");
+  page.figure(times.svg(), "One forward pass in one thread, median of fifty.");
 }
 
 void add_noise(examples::report& page, const comparison& found) {
   const auto& conditions = found.data->conditions;
+  page.section("Noise and cost");
   if (conditions.size() < 2) return;
-  page.section("The louder the noise, the more the lips help");
   examples::line_plot plot{.title = "Accuracy by noise",
                            .x = {"speech over noise, dB"},
                            .y = {"accuracy, %"}};
-  std::map<double, std::size_t> by_ratio;
-  for (std::size_t c = 0; c < conditions.size(); ++c)
-    if (std::isfinite(conditions[c].snr_db)) by_ratio[conditions[c].snr_db] = c;
+  std::vector<std::size_t> by_noise(conditions.size());
+  std::iota(by_noise.begin(), by_noise.end(), std::size_t(0));
+  std::stable_sort(by_noise.begin(), by_noise.end(),
+                   [&](std::size_t a, std::size_t b) { return conditions[a].snr_db > conditions[b].snr_db; });
   examples::text_table table{{"strategy"}, {}};
-  for (const condition& one : conditions) table.columns.push_back(one.name);
+  for (const std::size_t c : by_noise) table.columns.push_back(conditions[c].name);
   for (const strategy_results& s : found.strategies) {
     examples::series line{s.strategy.name, {}, {}};
-    for (const auto& [ratio, c] : by_ratio) {
-      line.x.push_back(ratio);
+    std::vector<std::string> row{s.strategy.name};
+    for (const std::size_t c : by_noise) {
+      row.push_back(fixed_text(s.accuracy(c), 1));
+      if (!std::isfinite(conditions[c].snr_db)) continue;
+      line.x.push_back(conditions[c].snr_db);
       line.y.push_back(s.accuracy(c));
       line.low.push_back(s.accuracy(c) - s.deviation(c));
       line.high.push_back(s.accuracy(c) + s.deviation(c));
     }
     plot.lines.push_back(std::move(line));
-    std::vector<std::string> row{s.strategy.name};
-    for (std::size_t c = 0; c < conditions.size(); ++c) row.push_back(fixed_text(s.accuracy(c), 1));
     table.rows.push_back(std::move(row));
   }
-  page.table(table, "Accuracy in percent, mean over the seeds. One model for all conditions: noise between \u221212 and 12 dB "
-                    "is drawn anew for training clips.");
-  if (by_ratio.size() > 1)
+  page.table(table, "Accuracy in percent, mean over the seeds, one model for all conditions.");
+  if (plot.lines[0].x.size() > 1)
     page.figure(plot.svg(), "Bands: one standard deviation over the seeds.");
 }
 
@@ -130,6 +146,26 @@ examples::picture frame_of(const task& data, const clip_batch& clips, isize clip
   return image;
 }
 
+examples::matrix_plot confusion_of(const strategy_results& s, const task& data) {
+  const std::size_t classes = data.classes.size();
+  examples::matrix_plot plot{.title = "Confusion (" + s.strategy.name + ")",
+                             .x = {"recognized as"},
+                             .y = {"said"},
+                             .rows = isize(classes),
+                             .columns = isize(classes),
+                             .row_names = data.classes,
+                             .column_names = data.classes,
+                             .height = 560};
+  for (std::size_t truth = 0; truth < classes; ++truth) {
+    std::vector<double> row(classes, 0.0);
+    for (const outcome& run : s.runs)
+      for (std::size_t c = 0; c < classes; ++c) row[c] += run.confusion[truth * classes + c];
+    const double sum = std::accumulate(row.begin(), row.end(), 0.0);
+    for (const double count : row) plot.values.push_back(sum > 0 ? count / sum : 0);
+  }
+  return plot;
+}
+
 void add_maps(examples::report& page, const comparison& found) {
   const task& data = *found.data;
   const clip_shape& shape = clip_layout;
@@ -143,21 +179,22 @@ void add_maps(examples::report& page, const comparison& found) {
   page.section("What the models look at");
 
   examples::frame_strip saliency{.title = "Pixels that decide (" + best.strategy.name + ")",
-                                 .scale_label = "sum of |d logit / d pixel|"};
+                                 .scale_label = "of the largest in the clip"};
   const isize shown = std::min<isize>(2, std::ssize(best.runs[0].maps));
   saliency.columns = std::min<isize>(6, shape.frames * shown);
   for (isize m = 0; m < shown; ++m) {
     const clip_map& map = best.runs[0].maps[std::size_t(m)];
     const isize cells = std::ssize(map.saliency) / shape.frames;
+    const double largest = std::max(1e-30, *std::max_element(map.saliency.begin(), map.saliency.end()));
     for (isize f = 0; f < shape.frames; ++f) {
       examples::weighted_frame frame{frame_of(data, clips, map.clip, f), {}, shape.rows / 4, shape.columns / 4};
-      frame.weights.assign(map.saliency.begin() + f * cells, map.saliency.begin() + (f + 1) * cells);
+      for (isize c = 0; c < cells; ++c) frame.weights.push_back(map.saliency[std::size_t(f * cells + c)] / largest);
       frame.caption = f == 0 ? caption_of(map) : fixed_text(0.04 * double(f), 2) + " s";
       saliency.frames.push_back(std::move(frame));
     }
   }
-  page.figure(saliency.svg(), "Gradient of the predicted class with respect to the pixels, through the whole model, in "
-                              "cells of 4 x 4 pixels; test clips.", true);
+  page.figure(saliency.svg(), "Size of the gradient of the predicted class with respect to the pixels, through the whole "
+                              "model, summed over cells of 4 x 4 pixels; two test clips.", true);
 
   for (const strategy_results& s : found.strategies) {
     if (s.runs[0].maps.empty() || s.runs[0].maps[0].video_attention.empty()) continue;
@@ -192,24 +229,9 @@ void add_maps(examples::report& page, const comparison& found) {
     page.figure(audio.svg(), "The same clips: which part of the sound they listen to.");
   }
 
-  examples::matrix_plot confusion{.title = "Confusion (" + best.strategy.name + ")",
-                                  .x = {"recognized as"},
-                                  .y = {"said"},
-                                  .rows = std::ssize(data.classes),
-                                  .columns = std::ssize(data.classes),
-                                  .row_names = data.classes,
-                                  .column_names = data.classes,
-                                  .width = 640,
-                                  .height = 560};
-  const std::size_t classes = data.classes.size();
-  for (std::size_t truth = 0; truth < classes; ++truth) {
-    std::vector<double> row(classes, 0.0);
-    double sum = 0;
-    for (const outcome& run : best.runs)
-      for (std::size_t c = 0; c < classes; ++c) row[c] += run.confusion[truth * classes + c], sum += run.confusion[truth * classes + c];
-    for (std::size_t c = 0; c < classes; ++c) confusion.values.push_back(sum > 0 ? row[c] / sum : 0);
-  }
-  page.figure(confusion.svg(), "Share of each true class, all seeds together.");
+  for (const bool fusion : {false, true})
+    page.figure(confusion_of(found.strategies[found.best(fusion)], data).svg(),
+                "Share of each true class, all seeds together.");
 }
 
 void add_method(examples::report& page, const comparison& found, const std::string& data_description, const program_options& options) {
