@@ -126,7 +126,8 @@ comparison compare(const task& data, const std::vector<experiment>& experiments,
       work += seconds[s];
     }
   const auto body = [&](const planned_job& job, const outcome* basis, const report_progress& report) {
-    run_options run{.seed = job.seed, .steps = job.steps, .basis = basis, .report = report};
+    run_options run{
+        .seed = job.seed, .steps = job.steps, .evaluations = options.quick ? 4 : 12, .basis = basis, .report = report};
     if (job.seed == 1) run.mapped_clips = found.mapped_clips;
     return experiments[job.strategy].run(data, run);
   };

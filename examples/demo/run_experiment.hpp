@@ -118,6 +118,7 @@ template <class Strategy> outcome train_and_test(const task& data, const run_opt
                              {{.pattern = "*", .largest_rank = 1, .weight_decay = 0}});
   const isize tested = std::ssize(data.classes);
   const clip_batch& test = data.conditions[0].clips;
+  const clip_batch watched = part_of(test, 0, std::min<isize>(400, test.size));  // for the learning curve
   outcome result;
   double loss_mean = 0, loss_weight = 0;
   stopwatch training;
@@ -129,7 +130,7 @@ template <class Strategy> outcome train_and_test(const task& data, const run_opt
     training.pause();
     result.steps.push_back(double(now.step + 1));
     result.loss.push_back(loss_mean / loss_weight);
-    result.curve.push_back(percent_correct(predictions<Strategy>(*model, test, tested), test.labels));
+    result.curve.push_back(percent_correct(predictions<Strategy>(*model, watched, tested), watched.labels));
     training.resume();
   };
   const isize warm_up = std::max<isize>(1, options.steps / 20);
