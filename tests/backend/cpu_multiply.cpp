@@ -35,8 +35,9 @@ template <class T> struct padded {
   mf::matrix<const T> view() const { return {elements.data(), stride, distance, order}; }
 };
 
-template <class T> void compare(isize batch, isize m, isize n, isize k, mf::layout left, mf::layout right, T alpha, T beta,
-                                bool shared, double tolerance) {
+template <class T>
+void compare(isize batch, isize m, isize n, isize k, mf::layout left, mf::layout right, T alpha, T beta, bool shared,
+             double tolerance) {
   padded<T> a(1, batch, m, k, left, shared), b(2, batch, k, n, right), c(3, batch, m, n, mf::layout::plain);
   auto expected = c;
   if (beta == T(0)) std::fill(c.elements.begin(), c.elements.end(), not_a_number<T>);

@@ -43,6 +43,7 @@ TEST_CASE("refusals of an axis and of a shape carry names and numbers") {
   const mf::isize extents[] = {2, 768};
   CHECK(mf::detail::describe_shape(names, extents, 2) == "[batch 2, width 768]");
   CHECK(mf::detail::describe_shape(names, extents, 0) == "[]");
-  CHECK(text_of<mf::shape_error>([&] { mf::detail::refuse_shape("tensor", "wrong shape", names, extents, 2, "less"); }) ==
-        "tensor: wrong shape; expected less; got [batch 2, width 768]");
+  CHECK(text_of<mf::shape_error>([&] {
+          mf::detail::refuse_shape("tensor", "wrong shape", names, extents, 2, "less");
+        }) == "tensor: wrong shape; expected less; got [batch 2, width 768]");
 }

@@ -97,9 +97,7 @@ TEST_CASE("tanh of float: limits, signs, NaN") {
 
 TEST_CASE("erf of float: the stated absolute error") {
   double worst = 0;
-  const auto measure = [&](float x) {
-    worst = std::max(worst, std::abs(double(math::erf(x)) - std::erf(double(x))));
-  };
+  const auto measure = [&](float x) { worst = std::max(worst, std::abs(double(math::erf(x)) - std::erf(double(x)))); };
   sweep(-6.0f, 6.0f, measure);
   sweep(-0.1f, 0.1f, measure);
   every_exponent(measure);

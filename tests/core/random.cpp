@@ -38,8 +38,8 @@ words reference_philox(words counter, std::array<std::uint32_t, 2> key) {
 /// The library's words for a counter and key given as in the paper.
 words library_philox(words counter, std::array<std::uint32_t, 2> key) {
   const auto joined = [](std::uint32_t low, std::uint32_t high) { return std::uint64_t(high) << 32 | low; };
-  const auto found = mf::detail::philox({joined(key[0], key[1]), joined(counter[2], counter[3])},
-                                        joined(counter[0], counter[1]));
+  const auto found =
+      mf::detail::philox({joined(key[0], key[1]), joined(counter[2], counter[3])}, joined(counter[0], counter[1]));
   return {found.word[0], found.word[1], found.word[2], found.word[3]};
 }
 
@@ -79,12 +79,11 @@ TEST_CASE("Philox4x32-10: the known answers, of the library and of the reference
     std::array<std::uint32_t, 2> key;
     words expected;
   };
-  const answer answers[] = {
-      {{0, 0, 0, 0}, {0, 0}, {0x6627E8D5u, 0xE169C58Du, 0xBC57AC4Cu, 0x9B00DBD8u}},
-      {{~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}, {0x408F276Du, 0x41C83B0Eu, 0xA20BC7C6u, 0x6D5451FDu}},
-      {{0x243F6A88u, 0x85A308D3u, 0x13198A2Eu, 0x03707344u},  // the digits of pi
-       {0xA4093822u, 0x299F31D0u},
-       {0xD16CFE09u, 0x94FDCCEBu, 0x5001E420u, 0x24126EA1u}}};
+  const answer answers[] = {{{0, 0, 0, 0}, {0, 0}, {0x6627E8D5u, 0xE169C58Du, 0xBC57AC4Cu, 0x9B00DBD8u}},
+                            {{~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}, {0x408F276Du, 0x41C83B0Eu, 0xA20BC7C6u, 0x6D5451FDu}},
+                            {{0x243F6A88u, 0x85A308D3u, 0x13198A2Eu, 0x03707344u},  // the digits of pi
+                             {0xA4093822u, 0x299F31D0u},
+                             {0xD16CFE09u, 0x94FDCCEBu, 0x5001E420u, 0x24126EA1u}}};
   for (const answer& one : answers) {
     CHECK(reference_philox(one.counter, one.key) == one.expected);
     CHECK(library_philox(one.counter, one.key) == one.expected);
@@ -179,7 +178,9 @@ TEST_CASE("normal numbers: moments, tails, both halves of Box-Muller") {
 }
 
 TEST_CASE("beta variates: moments for shapes below, at and above 1") {
-  struct parameters { double a, b; };
+  struct parameters {
+    double a, b;
+  };
   for (const parameters p : {parameters{0.3, 0.3}, parameters{1, 1}, parameters{0.5, 2}, parameters{8, 3}}) {
     const isize n = 40000;
     const double a = p.a, b = p.b;
@@ -193,8 +194,8 @@ TEST_CASE("beta variates: moments for shapes below, at and above 1") {
 
 TEST_CASE("streams, seeds and splits are independent of each other") {
   const mf::random_key key{11, 22};
-  const mf::random_key others[] = {{11, 23}, {12, 22}, {22, 11}, key.split(0), key.split(1), key.split("weight"),
-                                   key.split(0).split(0)};
+  const mf::random_key others[] = {
+      {11, 23}, {12, 22}, {22, 11}, key.split(0), key.split(1), key.split("weight"), key.split(0).split(0)};
   for (const mf::random_key& other : others) CHECK(std::abs(correlation(key, other, many)) < five_sigma);
   CHECK(std::abs(correlation(key.split(1), key.split(2), many)) < five_sigma);
   CHECK(std::abs(correlation(key.split("a"), key.split("b"), many)) < five_sigma);

@@ -43,8 +43,12 @@ struct twice : same_shape {
     for (isize i = 0; i < dy.size(); ++i) to[i] += 2 * dy.data()[i];
   }
 };
-struct twice_without_input : twice { static constexpr bool backward_ignores_inputs = true; };
-struct twice_with_output : twice { static constexpr bool backward_reads_output = true; };
+struct twice_without_input : twice {
+  static constexpr bool backward_ignores_inputs = true;
+};
+struct twice_with_output : twice {
+  static constexpr bool backward_reads_output = true;
+};
 
 /// Hands a state from the forward to the backward pass.
 struct scaled_by_mean : same_shape {
@@ -136,7 +140,8 @@ TEST_CASE("a branch that the loss does not use is not run backward") {
   CHECK(unused.value().to_host() == numbers{2, 4, 6});
 }
 
-TEST_CASE("an operation that throws in the middle of the forward pass leaves a tape that can be cleared and used again") {
+TEST_CASE(
+    "an operation that throws in the middle of the forward pass leaves a tape that can be cleared and used again") {
   const isize before = in_use();
   {
     mf::tape tape;
@@ -168,7 +173,8 @@ TEST_CASE("an operation that throws in the middle of the backward pass: nothing 
       mf::clear_gradients(model);
       twice op;
       op.fail_backward = pass == 1;
-      const mf::tensor<dev, mf::shape<mf::batch<>, mf::width<3>>> x({mf::shape<mf::batch<>, mf::width<3>>(2)}, numbers{1, 2, 3, 4, 5, 6});
+      const mf::tensor<dev, mf::shape<mf::batch<>, mf::width<3>>> x({mf::shape<mf::batch<>, mf::width<3>>(2)},
+                                                                    numbers{1, 2, 3, 4, 5, 6});
       const auto loss = mf::sum(model(mf::apply(op, mf::apply(twice{}, mf::watch(tape, x)))));
       if (pass == 1) {
         CHECK_THROWS_AS(mf::backward(loss), std::runtime_error);

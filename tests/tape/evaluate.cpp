@@ -43,7 +43,8 @@ TEST_CASE("values of any kind: tensors and variables as they are, expressions co
   const auto v = mf::watch(tape, x);
   CHECK(mf::evaluate(v).value().data() == x.data());
   CHECK(mf::evaluate(x + 1.0).to_host() == numbers{2, 3, 4});
-  static_assert(mf::on_tape<decltype(v + 1.0)> && mf::on_tape<decltype(x * (1.0 - v))> && !mf::on_tape<decltype(x + 1.0)>);
+  static_assert(mf::on_tape<decltype(v + 1.0)> && mf::on_tape<decltype(x * (1.0 - v))> &&
+                !mf::on_tape<decltype(x + 1.0)>);
 }
 
 TEST_CASE("an expression is one pass forward and one step backward, however many functions it has") {
@@ -84,7 +85,8 @@ TEST_CASE("the gradient of a broadcast operand is summed over the axes it lacks,
   }
   CHECK(number.gradient().data()[0] == total);
   for (isize b = 0; b < 2; ++b)
-    for (isize w = 0; w < 4; ++w) CHECK(outside.gradient().data()[b * 4 + w] == at(b, 0, w) + at(b, 1, w) + at(b, 2, w));
+    for (isize w = 0; w < 4; ++w)
+      CHECK(outside.gradient().data()[b * 4 + w] == at(b, 0, w) + at(b, 1, w) + at(b, 2, w));
 }
 
 TEST_CASE("one variable in the same expression at full size and through a parameter of its own") {

@@ -138,22 +138,36 @@ TEST_CASE("patterns match anywhere, and a star stands for anything") {
     std::string name, pattern;
     bool expected;
   };
-  for (const example& one : std::vector<example>{
-           {"encoder.weight", "", true},          {"", "", true},
-           {"", "a", false},                      {"", "*", true},
-           {"abc", "abc", true},                  {"abc", "abcd", false},
-           {"abc", "b", true},                    {"abc", "*", true},
-           {"abc", "**", true},                   {"abc", "a*c", true},
-           {"abc", "c*a", false},                 {"ac", "a*c", true},
-           {"a", "a*a", false},                   {"aa", "a*a", true},
-           {"axxbyyc", "a*b*c", true},            {"axxcyyb", "a*b*c", false},
-           {"abab", "ab*ab", true},               {"aba", "ab*ba", false},
-           {"abba", "ab*ba", true},               {"aab", "*ab", true},
-           {"b.1.x", "*.1.*", true},              {"b.11.x", ".1.", false},
-           {"block.1.weight", "block*bias", false}, {"block.1.bias", "block*bias", true},
-           {"aaaaab", "a*a*a*a*a*b", true},       {"aaaaab", "a*a*a*a*a*a*b", false},
-           {"mississippi", "iss*iss*pi", true},   {"mississippi", "issi*issi*", false},
-           {"norm.weight", "norm.weight*", true}, {"norm.weight", "*norm.weight*", true}}) {
+  for (const example& one : std::vector<example>{{"encoder.weight", "", true},
+                                                 {"", "", true},
+                                                 {"", "a", false},
+                                                 {"", "*", true},
+                                                 {"abc", "abc", true},
+                                                 {"abc", "abcd", false},
+                                                 {"abc", "b", true},
+                                                 {"abc", "*", true},
+                                                 {"abc", "**", true},
+                                                 {"abc", "a*c", true},
+                                                 {"abc", "c*a", false},
+                                                 {"ac", "a*c", true},
+                                                 {"a", "a*a", false},
+                                                 {"aa", "a*a", true},
+                                                 {"axxbyyc", "a*b*c", true},
+                                                 {"axxcyyb", "a*b*c", false},
+                                                 {"abab", "ab*ab", true},
+                                                 {"aba", "ab*ba", false},
+                                                 {"abba", "ab*ba", true},
+                                                 {"aab", "*ab", true},
+                                                 {"b.1.x", "*.1.*", true},
+                                                 {"b.11.x", ".1.", false},
+                                                 {"block.1.weight", "block*bias", false},
+                                                 {"block.1.bias", "block*bias", true},
+                                                 {"aaaaab", "a*a*a*a*a*b", true},
+                                                 {"aaaaab", "a*a*a*a*a*a*b", false},
+                                                 {"mississippi", "iss*iss*pi", true},
+                                                 {"mississippi", "issi*issi*", false},
+                                                 {"norm.weight", "norm.weight*", true},
+                                                 {"norm.weight", "*norm.weight*", true}}) {
     INFO("'" << one.name << "' and '" << one.pattern << "'");
     CHECK(name_matches(one.name, one.pattern) == one.expected);
   }

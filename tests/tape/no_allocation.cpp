@@ -37,8 +37,12 @@ void* operator new(std::size_t n, std::align_val_t a) { return counted_or_thrown
 void* operator new[](std::size_t n, std::align_val_t a) { return counted_or_thrown(n, std::size_t(a)); }
 void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return counted(n, 1); }
 void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return counted(n, 1); }
-void* operator new(std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept { return counted(n, std::size_t(a)); }
-void* operator new[](std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept { return counted(n, std::size_t(a)); }
+void* operator new(std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
+  return counted(n, std::size_t(a));
+}
+void* operator new[](std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
+  return counted(n, std::size_t(a));
+}
 void operator delete(void* p) noexcept { released(p); }
 void operator delete[](void* p) noexcept { released(p); }
 void operator delete(void* p, std::size_t) noexcept { released(p); }
@@ -120,7 +124,7 @@ TEST_CASE("a training step asks nobody for memory in steady state: transformer, 
   mf::adam<dev> optimizer(model, {.weight_decay = 0.01});
   const auto x = ramp(4, 6);
   const mf::tensor<mf::cpu<std::int32_t>, mf::shape<mf::batch<>>> labels(mf::shape<mf::batch<>>(4),
-                                                                        std::vector<std::int32_t>{0, 1, 4, 2});
+                                                                         std::vector<std::int32_t>{0, 1, 4, 2});
   mf::tape tape;
   std::uint64_t step = 0;
   const auto asked = in_steady_state([&] {

@@ -37,8 +37,7 @@ TEST_CASE("steps run in reverse, once") {
 TEST_CASE("each step lets go of what it held as soon as it has run") {
   mf::tape tape;
   std::string alive;
-  for (int i = 0; i < 3; ++i)
-    tape.record([t = tracked(i), &alive] { alive += std::to_string(tracked::alive) + " "; });
+  for (int i = 0; i < 3; ++i) tape.record([t = tracked(i), &alive] { alive += std::to_string(tracked::alive) + " "; });
   CHECK(tracked::alive == 3);
   tape.run_backward();
   CHECK(alive == "3 2 1 ");

@@ -44,9 +44,9 @@ TEST_CASE("a variable is a handle to a tensor on a tape") {
 TEST_CASE("gradients accumulate over all uses of a variable") {
   mf::tape tape;
   const auto x = mf::watch(tape, of(1, 2, 3));
-  const auto y = mf::evaluate(x * x);          // twice in one expression
-  const auto z = mf::evaluate(y + 10.0 * x);   // and in another
-  mf::backward(mf::sum(z + x));                // and in a third
+  const auto y = mf::evaluate(x * x);         // twice in one expression
+  const auto z = mf::evaluate(y + 10.0 * x);  // and in another
+  mf::backward(mf::sum(z + x));               // and in a third
   CHECK(x.gradient().to_host() == numbers{13, 15, 17});
 }
 

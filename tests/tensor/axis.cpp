@@ -6,7 +6,9 @@
 namespace mf = multifuse;
 
 namespace {
-struct sensor_axis { static constexpr std::string_view name = "sensor"; };
+struct sensor_axis {
+  static constexpr std::string_view name = "sensor";
+};
 }  // namespace
 
 TEST_CASE("an axis is a tag and an extent, and the tag is its identity") {

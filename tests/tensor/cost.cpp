@@ -56,6 +56,5 @@ TEST_CASE("dynamic shapes are counted at run time, and meta values without a cou
   CHECK(count.forward_flops == 21);
   const mf::tensor<mf::meta, mf::shape<mf::width<3>>> silent;
   CHECK(mf::evaluate(mf::relu(silent)).dims().size() == 3);
-  CHECK_THROWS_AS(mf::evaluate(x + counted(count, mf::shape<mf::batch<>, mf::width<3>>(6))),
-                  mf::shape_error);
+  CHECK_THROWS_AS(mf::evaluate(x + counted(count, mf::shape<mf::batch<>, mf::width<3>>(6))), mf::shape_error);
 }

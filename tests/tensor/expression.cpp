@@ -143,7 +143,8 @@ TEST_CASE("a dynamic extent that happens to be 1 is not repeated, in either orde
 TEST_CASE("a handle without elements is refused, alone and inside an expression") {
   const tensor<mf::width<3>> empty;
   const auto x = counted<mf::width<3>>(0);
-  const std::string text = "tensor: an operand has no elements; expected a tensor made from a shape; got an empty handle";
+  const std::string text =
+      "tensor: an operand has no elements; expected a tensor made from a shape; got an empty handle";
   CHECK(refusal<mf::argument_error>([&] { mf::evaluate(mf::relu(empty)); }) == text);
   CHECK(refusal<mf::argument_error>([&] { mf::evaluate(x + x * empty); }) == text);
 }

@@ -60,7 +60,8 @@ TEST_CASE("the backward kernel hands each operand its share, once for each of it
       mf::make_pack(element{from_product.data(), false}, mf::detail::no_target{})};
   const auto targets = mf::detail::pointwise_target<std::remove_const_t<decltype(inner)>, element>{
       mf::make_pack(inner, element{from_sum.data(), true})};
-  using kernel = mf::detail::push_kernel<float, std::remove_const_t<decltype(load)>, std::remove_const_t<decltype(targets)>>;
+  using kernel =
+      mf::detail::push_kernel<float, std::remove_const_t<decltype(load)>, std::remove_const_t<decltype(targets)>>;
   dev::for_each(1, 4, kernel{dy.data(), 4, load, targets});
   CHECK(from_product == std::vector<float>{0, 2, 6, 12});  // dy * y, written
   CHECK(from_sum == std::vector<float>{11, 12, 13, 14});   // dy, added

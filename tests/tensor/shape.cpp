@@ -78,8 +78,7 @@ TEST_CASE("zero, negative and uncountable extents are refused by name") {
 
 TEST_CASE("`from` takes all extents and refuses those that contradict the type") {
   static_assert(video::from({3, 196, 768}) == video(3));
-  CHECK(refusal([] { video::from({3, 197, 768}); }) ==
-        "shape: wrong extent of the tokens axis; expected 196; got 197");
+  CHECK(refusal([] { video::from({3, 197, 768}); }) == "shape: wrong extent of the tokens axis; expected 196; got 197");
   CHECK(refusal([] { video::from({3, 196, 1}); }) == "shape: wrong extent of the width axis; expected 768; got 1");
   CHECK(refusal([] { video::from({0, 196, 768}); }) == "shape: empty batch axis; expected at least 1; got 0");
 }
@@ -96,7 +95,8 @@ TEST_CASE("types of shapes are rewritten by axis") {
   static_assert(std::is_same_v<mf::exchange_axis<video, mf::tokens_axis>, shape<mf::batch<>, mf::width<768>>>);
   static_assert(std::is_same_v<mf::exchange_axis<video, mf::heads_axis, mf::rows<1>>, video>);
   static_assert(std::is_same_v<mf::exchange_axis<shape<mf::width<2>>, mf::width_axis>, shape<>>);
-  static_assert(std::is_same_v<mf::resize_axis<video, mf::width_axis, 5>, shape<mf::batch<>, mf::tokens<196>, mf::width<5>>>);
+  static_assert(
+      std::is_same_v<mf::resize_axis<video, mf::width_axis, 5>, shape<mf::batch<>, mf::tokens<196>, mf::width<5>>>);
   static_assert(std::is_same_v<mf::resize_axis<video, mf::tokens_axis, mf::dynamic>,
                                shape<mf::batch<>, mf::tokens<>, mf::width<768>>>);
   static_assert(std::is_same_v<mf::join_shapes<shape<mf::batch<>>, shape<>, shape<mf::rows<2>, mf::columns<3>>>,

@@ -131,8 +131,9 @@ TEST_CASE("wrong sizes are refused") {
   const std::vector<float> five(5);
   CHECK(refusal<mf::shape_error>([&] { tensor(rows(2), std::span<const float>(five)); }) ==
         "tensor: wrong number of elements for [batch 2, width 3]; expected 6; got 5");
-  CHECK(refusal<mf::device_error>([] { mf::tensor<dev, mf::shape<mf::samples<>>>(mf::shape<mf::samples<>>(isize(1) << 50)); })
-            .find("out of memory") != std::string::npos);
+  CHECK(refusal<mf::device_error>([] {
+          mf::tensor<dev, mf::shape<mf::samples<>>>(mf::shape<mf::samples<>>(isize(1) << 50));
+        }).find("out of memory") != std::string::npos);
 }
 
 TEST_CASE("a refused tensor leaves nothing behind") {

@@ -26,23 +26,29 @@ template <class... S> struct bundle : S... {
 };
 template <class... S> bundle(S...) -> bundle<S...>;
 
-template <class B, class Modality> inline constexpr bool bundle_has = false;
-template <class... S, class Modality>
-inline constexpr bool bundle_has<bundle<S...>, Modality> = (std::is_same_v<typename S::modality, Modality> || ...);
-
-/// The message of a missing stream.
-template <class B, class Modality>
-concept has_stream_of = bundle_has<B, Modality>;
+/// The message of a missing stream. Read it as: this modality, the ones that are there.
+template <class Modality, class Streams> struct stream_of {
+  static constexpr bool value = false;
+};
+template <class Modality, class... M> struct stream_of<Modality, streams<M...>> {
+  static constexpr bool value = (std::is_same_v<M, Modality> || ...);
+};
 
 namespace detail {
 template <class Modality, class X> constexpr const X& content_of(const stream<Modality, X>& s) { return s.content; }
+template <class S, class... Rest> constexpr const auto& first_content(const bundle<S, Rest...>& b) {
+  return static_cast<const S&>(b).content;
+}
 }  // namespace detail
 
 /// The value of a modality's stream.
-template <class Modality, class... S>
-  requires has_stream_of<bundle<S...>, Modality>
-constexpr const auto& get(const bundle<S...>& b) {
-  return detail::content_of<Modality>(b);
+template <class Modality, class... S> constexpr const auto& get(const bundle<S...>& b) {
+  using wanted = stream_of<Modality, streams<typename S::modality...>>;
+  static_assert(wanted::value, "multifuse: the bundle has no stream of this modality (read: modality, streams)");
+  if constexpr (wanted::value)
+    return detail::content_of<Modality>(b);
+  else
+    return detail::first_content(b);
 }
 
 /// One named stream.

@@ -13,6 +13,25 @@ struct completed<Part, Modalities> {
 };
 }  // namespace detail
 
+namespace detail {
+template <class First, class...> inline constexpr isize first_width = width_taken<First>;
+
+/// Static extent of the width of a stream's content, dynamic if it has no such axis.
+template <class X> constexpr isize width_of_content() {
+  using S = shape_of_t<std::remove_cvref_t<decltype(content_of(std::declval<const X&>()))>>;
+  if constexpr (S::template has<width_axis>)
+    return S::template static_extent<width_axis>();
+  else
+    return dynamic;
+}
+}  // namespace detail
+
+/// The message of a bundle that lacks a stream. Read it as: the model's modalities, the bundle's.
+template <class Wanted, class Given> struct streams_of;
+template <class... M, class Given> struct streams_of<streams<M...>, Given> {
+  static constexpr bool value = (stream_of<M, Given>::value && ...);
+};
+
 /// A multimodal model read from top to bottom: the streams it takes, the stages they pass, a readout.
 /// A stage is a `stage<Depth, strategy>` or any struct with `members` and a call operator from bundle to bundle.
 ///   using net = fusion_model<streams<video, audio>, stage<8, unimodal<block>>, stage<4, bottleneck_fusion<block, 4>>,
@@ -29,9 +48,15 @@ template <class... M, class... Parts> struct fusion_model<streams<M...>, Parts..
   template <std::size_t I> constexpr const auto& part() const { return multifuse::get<I>(stages.layers); }
 
   template <class... S> constexpr auto operator()(const bundle<S...>& b) const {
-    static_assert((bundle_has<bundle<S...>, M> && ...),
-                  "multifuse: a model needs a stream for each of its modalities (read: bundle, model)");
-    return stages(transform_streams(streams<M...>{}, [&]<class One>(One*) { return get<One>(b); }));
+    using complete = streams_of<streams<M...>, typename bundle<S...>::modalities>;
+    static_assert(complete::value,
+                  "multifuse: a model needs a stream for each of its modalities (read: the model's, the bundle's)");
+    static_assert((stream_width<S>::value && ...),
+                  "multifuse: a model's first stage takes tokens of another width (read: stream, axis, expected, got)");
+    if constexpr (complete::value && (stream_width<S>::value && ...))
+      return stages(transform_streams(streams<M...>{}, [&]<class One>(One*) { return get<One>(b); }));
+    else
+      return detail::first_content(b);
   }
   /// The streams in the order of the model's list.
   template <stream_content... X>
@@ -39,6 +64,13 @@ template <class... M, class... Parts> struct fusion_model<streams<M...>, Parts..
   constexpr auto operator()(const X&... x) const {
     return (*this)(bundle_of<M...>(x...));
   }
+
+ private:
+  /// A stream's width beside the one that the first stage takes.
+  template <class S>
+  using stream_width = extent_mismatch<typename S::modality, width_axis,
+                                       detail::first_width<typename detail::completed<Parts, streams<M...>>::type...>,
+                                       detail::width_of_content<decltype(S::content)>()>;
 };
 
 }  // namespace multifuse

@@ -38,11 +38,18 @@ constexpr auto run_layers(const Layers& layers, const B& b, const Observer& obse
 
 }  // namespace detail
 
+/// The width of the tokens that a block or stage takes; dynamic if it does not say.
+template <class Layer> inline constexpr isize width_taken = dynamic;
+template <class Layer>
+  requires requires { Layer::width_of_tokens; }
+inline constexpr isize width_taken<Layer> = Layer::width_of_tokens;
+
 /// Whether the streams of a stage have blocks of their own or one common set.
 enum class weights { separate, common };
 
 /// The blocks of a stage: `block<M>(layer)` is the one that serves modality M.
 template <class Block, isize Depth, class Modalities, weights Sharing> struct stage_blocks {
+  static constexpr isize width_of_tokens = width_taken<Block>;
   per_modality<repeat<Block, Depth>, Modalities> blocks;
   constexpr void members(auto&& visit) { blocks.members(visit); }
   template <class M> constexpr Block& block(isize layer) { return blocks.template layer<M>()[layer]; }
@@ -50,6 +57,7 @@ template <class Block, isize Depth, class Modalities, weights Sharing> struct st
 };
 template <class Block, isize Depth, class Modalities>
 struct stage_blocks<Block, Depth, Modalities, weights::common> {
+  static constexpr isize width_of_tokens = width_taken<Block>;
   repeat<Block, Depth> blocks;
   constexpr void members(auto&& visit) { visit("shared", blocks); }
   template <class M> constexpr Block& block(isize layer) { return blocks[layer]; }

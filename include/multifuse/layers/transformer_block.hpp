@@ -60,8 +60,15 @@ struct transformer_block {
 
   /// Every token attends to every token.
   template <value X> constexpr auto operator()(const X& expression) const {
+    using S = detail::shape_of_t<X>;
+    using fits = extent_mismatch<transformer_block, last_tag<S>, Width, S::static_extents.back()>;
+    static_assert(fits::value,
+                  "multifuse: this layer expects another extent on this axis (read: layer, axis, expected, got)");
     const auto x = evaluate(expression);
-    return finish(x, attention_branch(x));
+    if constexpr (fits::value)
+      return finish(x, attention_branch(x));
+    else
+      return x;
   }
 
   /// The tokens of x attend to a context, which passes through the same norm; the context is not updated.

@@ -37,15 +37,10 @@ concept operand = value<X> || std::is_arithmetic_v<X>;
 template <class F, operand... X>
   requires(value<X> || ...)
 constexpr auto map(const X&... x) {
-  auto operands = make_pack(detail::as_operand(x)...);
-  return [&]<class... A>(const pack<A...>& held) {
-    using agree = devices_agree<F, typename device_of<A>::type...>;
-    static_assert(agree::value, "multifuse: operands live on different devices (read: function, devices)");
-    if constexpr (agree::value)
-      return pointwise<F, A...>{F{}, held};
-    else
-      return detail::first_value(x...);
-  }(operands);
+  if constexpr (detail::operands_fit<F, decltype(detail::as_operand(x))...>())
+    return pointwise<F, decltype(detail::as_operand(x))...>{F{}, make_pack(detail::as_operand(x)...)};
+  else
+    return detail::first_value(x...);
 }
 
 /// The functions behind the operators and names below.

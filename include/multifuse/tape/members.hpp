@@ -155,6 +155,11 @@ template <class D> struct flat_parameters {
   std::vector<entry> entries;
 };
 
+namespace detail {
+template <class L, class D> inline constexpr bool is_parameter_on = false;
+template <class D, class... A> inline constexpr bool is_parameter_on<parameter<D, A...>, D> = true;
+}  // namespace detail
+
 /// Moves all values of a model into one buffer and all gradients of trained parameters into another (set to zero), so
 /// that an optimizer step, a norm or an all-reduce is one pass. Call it again after freezing or thawing. Throws
 /// argument_error, and moves nothing, if a parameter has no values.
@@ -166,7 +171,8 @@ template <class D, class M> flat_parameters<D> arrange(M& model) {
     for_each_named_member(model, [&](std::string_view name, auto& leaf) {
       using L = std::remove_cvref_t<decltype(leaf)>;
       if constexpr (is_parameter<L>) {
-        static_assert(std::is_same_v<typename L::device, D>, "multifuse: all parameters of a model live on one device");
+        static_assert(std::is_same_v<typename L::device, D>,
+                      "multifuse: all parameters of a model live on one device (read: found, expected)");
         (void)leaf.value();  // throws before anything is moved
         if (leaf.trainable() != trainable) return;
         result.entries.push_back({std::string(name), total, L::count, L::shape_type::rank, trainable});
@@ -182,7 +188,7 @@ template <class D, class M> flat_parameters<D> arrange(M& model) {
   for (const bool trainable : {true, false}) {
     for_each_named_member(model, [&](std::string_view, auto& leaf) {
       using L = std::remove_cvref_t<decltype(leaf)>;
-      if constexpr (is_parameter<L>) {
+      if constexpr (detail::is_parameter_on<L, D>) {
         if (leaf.trainable() != trainable) return;
         const isize offset = result.entries[next++].offset;
         tensor<D, typename L::shape_type> place(result.values.owner(), result.values.data() + offset, {});

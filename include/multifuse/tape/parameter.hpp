@@ -52,6 +52,7 @@ template <class D, class... Axes> class parameter : public stored_tensor<D, Axes
  public:
   using base = stored_tensor<D, Axes...>;
   using typename base::shape_type;
+  static_assert(!std::is_integral_v<typename D::scalar>, "multifuse: parameters are floating-point numbers");
 
   constexpr explicit parameter(initializer start = init::zeros()) : base(start) {}
   parameter(const parameter& other) : base(other), trainable_(other.trainable_) {

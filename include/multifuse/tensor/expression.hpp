@@ -105,23 +105,32 @@ template <class F, class... A> struct shape_of<pointwise<F, A...>> {
 };
 template <class X> using shape_of_t = typename shape_of<X>::type;
 
-/// Static extents of two shapes agree on every axis they share, or are 1 in the narrower one.
-template <class F, class R, class S> struct broadcast_fits;
-template <class F, class R, class... A> struct broadcast_fits<F, R, shape<A...>> {
-  template <class Axis> static constexpr bool one() {
-    if constexpr (R::template has<typename Axis::tag>) {
-      constexpr isize expected = R::template static_extent<typename Axis::tag>();
-      if constexpr (Axis::extent != 1)
-        static_assert(extent_mismatch<F, typename Axis::tag, expected, Axis::extent>::value,
-                      "multifuse: operands of a pointwise expression disagree (read: function, axis, expected, got)");
-    }
-    return true;
-  }
-  static constexpr bool value = (one<A>() && ...);
+/// The message of operands with foreign axes. Read it as: this function, the operands' shapes.
+template <class F, class... S> struct axes_agree {
+  static constexpr bool value = (axes_in_order<S, merged_shape_t<S...>>::value && ...);
 };
 
-/// Shape of an expression at run time; throws shape_error where dynamic extents disagree. Only an axis whose extent is 1
-/// in its type is repeated: a dynamic extent must be that of the other operands.
+/// An axis of an operand beside the same axis of the result R; an extent of 1 is repeated.
+template <class F, class R, class Axis>
+using broadcast_axis = extent_mismatch<F, typename Axis::tag, R::template static_extent<typename Axis::tag>(),
+                                       Axis::extent == 1 ? dynamic : Axis::extent>;
+
+/// Static extents of an operand agree with the result's.
+template <class F, class R, class S> inline constexpr bool broadcast_fits = false;
+template <class F, class R, class... A>
+inline constexpr bool broadcast_fits<F, R, shape<A...>> = (broadcast_axis<F, R, A>::value && ...);
+
+/// The first axis on which an operand does not fit, for the message; there is one.
+template <class F, class R, class... S> struct first_mismatch;
+template <class F, class R, class... Rest>
+struct first_mismatch<F, R, shape<>, Rest...> : first_mismatch<F, R, Rest...> {};
+template <class F, class R, class A, class... B, class... Rest>
+struct first_mismatch<F, R, shape<A, B...>, Rest...>
+    : std::conditional_t<broadcast_axis<F, R, A>::value, first_mismatch<F, R, shape<B...>, Rest...>,
+                         std::type_identity<broadcast_axis<F, R, A>>> {};
+
+/// Shape of an expression at run time; throws shape_error where dynamic extents disagree. Only an axis whose extent is
+/// 1 in its type is repeated: a dynamic extent must be that of the other operands.
 template <class F, class... A> constexpr auto shape_of_expression(const pointwise<F, A...>& x);
 template <class X> constexpr auto dims_of(const X& x) {
   if constexpr (std::is_same_v<X, number>)
@@ -156,12 +165,33 @@ template <class R, class... S> constexpr R merge_shapes(const S&... operands) {
 
 template <class F, class... A> constexpr auto shape_of_expression(const pointwise<F, A...>& x) {
   using R = shape_of_t<pointwise<F, A...>>;
-  static_assert((axes_in_order<shape_of_t<A>, R>::value && ...),
-                "multifuse: one operand of a pointwise expression must have all axes of the others, in the same order");
-  static_assert((broadcast_fits<F, R, shape_of_t<A>>::value && ...));
   return [&]<std::size_t... I>(std::index_sequence<I...>) {
     return merge_shapes<R>(dims_of(get<I>(x.operands))...);
   }(std::index_sequence_for<A...>{});
+}
+
+/// Refuses operands that cannot meet, where the expression is written; true if they can.
+template <class F, class... A> constexpr bool operands_fit() {
+  using agree = devices_agree<F, typename device_of<A>::type...>;
+  using axes = axes_agree<F, shape_of_t<A>...>;
+  if constexpr (!agree::value) {
+    static_assert(agree::value, "multifuse: operands live on different devices (read: function, devices)");
+    return false;
+  } else if constexpr (!axes::value) {
+    static_assert(axes::value, "multifuse: one operand of a pointwise expression must have all axes of the others, in "
+                               "the same order (read: function, shapes)");
+    return false;
+  } else {
+    using R = merged_shape_t<shape_of_t<A>...>;
+    if constexpr ((broadcast_fits<F, R, shape_of_t<A>> && ...)) {
+      return true;
+    } else {
+      using mismatch = typename first_mismatch<F, R, shape_of_t<A>...>::type;
+      static_assert(mismatch::value,
+                    "multifuse: operands of a pointwise expression disagree (read: function, axis, expected, got)");
+      return false;
+    }
+  }
 }
 
 /// Operations for one element of an expression.

@@ -22,6 +22,10 @@ constexpr bool countable(const isize* extents, std::size_t rank) {
     if (extents[i] > 1) most /= extents[i];
   return most > 0;
 }
+
+/// Extent of an axis without a look into it: a refused axis is refused once.
+template <class Axis> inline constexpr isize extent_of = dynamic;
+template <class Tag, isize N> inline constexpr isize extent_of<axis<Tag, N>> = N;
 }  // namespace detail
 
 /// A list of named axes, first axis slowest in memory. Extents are static or dynamic, mixed freely.
@@ -30,8 +34,8 @@ constexpr bool countable(const isize* extents, std::size_t rank) {
 /// default-constructed shape with dynamic axes is empty (size 0).
 template <class... Axes> struct shape {
   static constexpr std::size_t rank = sizeof...(Axes);
-  static constexpr std::size_t dynamic_axes = ((Axes::extent == dynamic ? 1 : 0) + ... + 0);
-  static constexpr std::array<isize, rank> static_extents{Axes::extent...};
+  static constexpr std::size_t dynamic_axes = ((detail::extent_of<Axes> == dynamic ? 1 : 0) + ... + 0);
+  static constexpr std::array<isize, rank> static_extents{detail::extent_of<Axes>...};
   static_assert(detail::countable(static_extents.data(), rank), "multifuse: a shape has at most 2^56 elements");
 
   constexpr shape() {
