@@ -9,31 +9,61 @@ namespace multifuse {
 /// `align_corners=False`), or at points of which the outer ones are its ends (`align_corners=True`).
 enum class sampling { cells, corners };
 
+/// What lies between elements: a straight line, or a cubic curve through four of them (Keys 1981 with A = -0.75).
+enum class curve { linear, cubic };
+
+/// How an axis is resampled. Element i of the result lies at (i + 1/2) / scale - 1/2 for `cells`; the scale is the ratio
+/// of the extents unless it is given.
+struct resampling {
+  sampling where = sampling::cells;
+  curve between = curve::linear;
+  double scale = 0;  ///< 0: the extent of the result over that of the operand
+
+  constexpr resampling(sampling place = sampling::cells, curve kind = curve::linear, double given_scale = 0)
+      : where(place), between(kind), scale(given_scale) {}
+};
+
 namespace detail {
 
-/// One axis at another extent. Element i of the result lies at `place(i)` of the operand, between whose elements values
-/// are linear: element j has the weight 1 - |place(i) - j| there, if that is positive.
-struct linear_resize {
+/// The elements of an axis that make one element of the result: up to four neighbors and their weights.
+struct resize_taps {
+  isize first, count;  // the first may lie before the axis, the last behind it: then the outermost element counts
+  double weights[4];
+};
+
+/// One axis at another extent.
+struct axis_resize {
   isize from, to;
-  bool corners;
+  bool corners, cubic;
+  double scale;
 
   MULTIFUSE_HD double place(isize i) const {
     if (corners) return to > 1 ? double(i) * double(from - 1) / double(to - 1) : 0.0;
-    const double p = (double(i) + 0.5) * double(from) / double(to) - 0.5, last = double(from - 1);
-    return p < 0 ? 0.0 : p > last ? last : p;
+    const double p = (double(i) + 0.5) / scale - 0.5, last = double(from - 1);
+    return cubic ? p : p < 0 ? 0.0 : p > last ? last : p;
   }
+  MULTIFUSE_HD resize_taps taps(isize i) const {
+    const double p = place(i);
+    const isize low = isize(p) - (p < 0 && double(isize(p)) != p);  // rounded down
+    const double s = p - double(low);
+    if (!cubic) return {low, 2, {1 - s, s, 0, 0}};
+    return {low - 1, 4, {far(1 + s), near(s), near(1 - s), far(2 - s)}};
+  }
+  MULTIFUSE_HD isize inside(isize j) const { return j < 0 ? 0 : j < from ? j : from - 1; }
   /// Results first ... last - 1 are those in which element j may have a weight.
-  MULTIFUSE_HD isize first(isize j) const { return j == 0 ? 0 : result_at(double(j - 1)); }
+  MULTIFUSE_HD isize first(isize j) const { return j == 0 ? 0 : result_at(double(j - reach())); }
   MULTIFUSE_HD isize last(isize j) const {
     if (j == from - 1) return to;
-    const isize beyond = result_at(double(j + 1)) + 2;
+    const isize beyond = result_at(double(j + reach())) + 2;
     return beyond < to ? beyond : to;
   }
 
  private:
+  MULTIFUSE_HD isize reach() const { return cubic ? 2 : 1; }
+  MULTIFUSE_HD static double near(double x) { return (1.25 * x - 2.25) * x * x + 1; }  // distances up to 1
+  MULTIFUSE_HD static double far(double x) { return ((-0.75 * x + 3.75) * x - 6) * x + 3; }  // and up to 2
   MULTIFUSE_HD isize result_at(double p) const {
-    const double i =
-        corners ? p * double(to - 1) / double(from - 1) : (p + 0.5) * double(to) / double(from) - 0.5;
+    const double i = corners ? p * double(to - 1) / double(from - 1) : (p + 0.5) * scale - 0.5;
     return i > 0 ? isize(i) : 0;
   }
 };
@@ -42,13 +72,13 @@ template <class T> struct interpolate_kernel {
   const T* x;
   T* y;
   isize inner;
-  linear_resize resize;
+  axis_resize resize;
   MULTIFUSE_HD void operator()(isize row, isize column) const {
-    const double place = resize.place(row % resize.to);
-    const isize low = isize(place), high = low + 1 < resize.from ? low + 1 : low;
-    const T share = T(place - double(low));
+    const resize_taps taps = resize.taps(row % resize.to);
     const T* const from = x + row / resize.to * resize.from * inner + column;
-    y[row * inner + column] = (T(1) - share) * from[low * inner] + share * from[high * inner];
+    T sum = 0;
+    for (isize k = 0; k < taps.count; ++k) sum += T(taps.weights[k]) * from[resize.inside(taps.first + k) * inner];
+    y[row * inner + column] = sum;
   }
 };
 
@@ -56,15 +86,16 @@ template <class T> struct interpolate_gradient_kernel {
   const T* dy;
   T* dx;
   isize inner;
-  linear_resize resize;
+  axis_resize resize;
   bool accumulate;
   MULTIFUSE_HD void operator()(isize row, isize column) const {
     const isize j = row % resize.from;
     const T* const from = dy + row / resize.from * resize.to * inner + column;
     T sum = 0;
     for (isize i = resize.first(j); i < resize.last(j); ++i) {
-      const double off = resize.place(i) - double(j), weight = 1.0 - (off < 0 ? -off : off);
-      if (weight > 0) sum += T(weight) * from[i * inner];
+      const resize_taps taps = resize.taps(i);
+      for (isize k = 0; k < taps.count; ++k)
+        if (resize.inside(taps.first + k) == j) sum += T(taps.weights[k]) * from[i * inner];
     }
     T& target = dx[row * inner + column];
     target = accumulate ? target + sum : sum;
@@ -76,7 +107,7 @@ template <class T> struct interpolate_gradient_kernel {
 /// The operation behind `interpolate`: axis `Tag` at extent N (`count` for dynamic N).
 template <class Tag, isize N> struct interpolate_op {
   static constexpr bool backward_ignores_inputs = true, reads_shapes = true;
-  sampling where = sampling::cells;
+  resampling how = {};
   isize count = N;
 
   template <class S, class... Like> constexpr auto shape(const S& x, const Like&... like) const {
@@ -85,9 +116,11 @@ template <class Tag, isize N> struct interpolate_op {
     if (wanted < 1)
       throw shape_error("interpolate", "unusable extent of the " + std::string(Tag::name) + " axis", "1 or more",
                         std::to_string(wanted));
+    if (!(how.scale >= 0 && how.scale < 1e300))
+      throw argument_error("interpolate", "unusable scale", "a positive number", std::to_string(how.scale));
     return with_extent<resize_axis<S, Tag, N>, Tag>(x, wanted);
   }
-  template <class R> constexpr double flops(const R& y, const auto&...) const { return 4.0 * double(y.size()); }
+  template <class R> constexpr double flops(const R& y, const auto&...) const { return (how.between == curve::cubic ? 8.0 : 4.0) * double(y.size()); }
 
   template <class D, class R, class S, class... Like>
   void forward(const tensor<D, R>& y, const tensor<D, S>& x, const Like&...) const {
@@ -113,33 +146,35 @@ template <class Tag, isize N> struct interpolate_op {
   }
 
  private:
-  template <class S, class R> detail::linear_resize resize(const S& x, const R& y) const {
-    return {x.template extent<Tag>(), y.template extent<Tag>(), where == sampling::corners};
+  template <class S, class R> detail::axis_resize resize(const S& x, const R& y) const {
+    const isize from = x.template extent<Tag>(), to = y.template extent<Tag>();
+    return {from, to, how.where == sampling::corners, how.between == curve::cubic,
+            how.scale > 0 ? how.scale : double(to) / double(from)};
   }
 };
 
-/// A value at another extent of one axis, by linear interpolation: `interpolate<tokens_axis, 49>(x)` of
+/// A value at another extent of one axis, by interpolation, linear unless `how` says otherwise: `interpolate<tokens_axis, 49>(x)` of
 /// [batch, tokens 197, width] is [batch, tokens 49, width]. Two axes, one after the other, make it bilinear:
 /// `interpolate<columns_axis, 32>(interpolate<rows_axis, 32>(image))`. Every element inside is a mean of its two
-/// neighbors, also where the axis becomes shorter.
+/// (four for cubic) neighbors, also where the axis becomes shorter.
 template <class Tag, isize N, value X>
 requires has_axis<detail::shape_of_t<X>, Tag> &&(N > 0) constexpr auto interpolate(const X& x,
-                                                                                    sampling where = sampling::cells) {
-  return apply(interpolate_op<Tag, N>{where}, x);
+                                                                                    resampling how = {}) {
+  return apply(interpolate_op<Tag, N>{how}, x);
 }
 /// Likewise with a dynamic extent. Throws shape_error if it is less than 1.
 template <class Tag, value X>
 requires has_axis<detail::shape_of_t<X>, Tag>
-constexpr auto interpolate(const X& x, isize count, sampling where = sampling::cells) {
-  return apply(interpolate_op<Tag, dynamic>{where, count}, x);
+constexpr auto interpolate(const X& x, isize count, resampling how = {}) {
+  return apply(interpolate_op<Tag, dynamic>{how, count}, x);
 }
 /// Likewise with the extent that another value has, static or dynamic: with a variable `like` the result is a variable of
 /// its tape, so that a parameter, such as a table of positions, collects its gradient.
 /// Example: `x + interpolate<tokens_axis>(positions, x)`.
 template <class Tag, value X, value Like>
 requires has_axis<detail::shape_of_t<X>, Tag> && has_axis<detail::shape_of_t<Like>, Tag>
-constexpr auto interpolate(const X& x, const Like& like, sampling where = sampling::cells) {
-  return apply(interpolate_op<Tag, detail::shape_of_t<Like>::template static_extent<Tag>()>{where}, x,
+constexpr auto interpolate(const X& x, const Like& like, resampling how = {}) {
+  return apply(interpolate_op<Tag, detail::shape_of_t<Like>::template static_extent<Tag>()>{how}, x,
                detail::extent_operand<Tag>(like));
 }
 
