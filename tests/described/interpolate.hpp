@@ -43,4 +43,21 @@ template <class D> struct cornered_image_example : interpolated_image_base<D, mf
   static constexpr std::string_view name = "images of another size (corners)";
 };
 
+/// A cubic curve through elements, along one axis to more and along the other to fewer, with a scale of its own.
+template <class D> struct cubic_image_example {
+  static constexpr std::string_view name = "images of another size (cubic)";
+  mf::parameter<D, mf::rows<5>, mf::columns<7>, mf::channels<2>> table{mf::init::normal(1)};
+  constexpr void members(auto&& visit) { visit("table", table); }
+  auto inputs(check::source& draw) const {
+    return mf::make_pack(draw.normal<D>(mf::shape<mf::batch<>, mf::rows<8>, mf::columns<3>, mf::channels<2>>(2)));
+  }
+  constexpr auto operator()(const auto& x) const {
+    const mf::resampling cubic(mf::sampling::cells, mf::curve::cubic), cornered(mf::sampling::corners, mf::curve::cubic);
+    const mf::resampling scaled(mf::sampling::cells, mf::curve::cubic, 3.1 / 7), stretched(mf::sampling::cells, mf::curve::linear, 1.7);
+    const auto on_tape = mf::beside(table, x);
+    return x * mf::interpolate<mf::columns_axis, 3>(mf::interpolate<mf::rows_axis>(on_tape, x, cubic), scaled) +
+           mf::interpolate<mf::rows_axis, 8>(mf::interpolate<mf::columns_axis, 3>(on_tape, cornered), stretched);
+  }
+};
+
 }  // namespace described

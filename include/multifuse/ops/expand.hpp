@@ -90,6 +90,26 @@ template <class Tag, value X> constexpr auto extent_operand(const X& x) {
 
 }  // namespace detail
 
+namespace detail {
+/// The operation behind `beside`.
+struct beside_op {
+  static constexpr bool backward_ignores_inputs = true, reads_shapes = true, shares_memory = true;
+  constexpr auto shape(const auto& x, const auto&) const { return x; }
+  constexpr double flops(const auto&, const auto&...) const { return 0; }
+  void forward(const auto&, const auto&, const auto&) const {}
+  void backward(const auto& dy, const auto&, const auto&, const auto&, const auto& dx, const auto&) const {
+    if (dx) dx.give(dy);
+  }
+};
+}  // namespace detail
+
+/// The same elements, on the tape of another value if that is a variable: what is computed from a parameter alone, such
+/// as normalized weights or a part of a table, then collects the parameter's gradient. Example:
+/// `interpolate<tokens_axis, 49>(beside(positions, x))`.
+template <value X, value Like> constexpr auto beside(const X& x, const Like& like) {
+  return apply(detail::beside_op{}, x, detail::extent_operand<last_tag<detail::shape_of_t<Like>>>(like));
+}
+
 /// Repeats a value as often as another one has items along the axis, static or dynamic: with a variable `like` the
 /// result is a variable of its tape, so that a parameter collects its gradient.
 template <class Tag, value X, value Like>

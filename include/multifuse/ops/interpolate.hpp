@@ -153,16 +153,15 @@ template <class Tag, isize N> struct interpolate_op {
   }
 };
 
-/// A value at another extent of one axis, by interpolation, linear unless `how` says otherwise: `interpolate<tokens_axis, 49>(x)` of
-/// [batch, tokens 197, width] is [batch, tokens 49, width]. Two axes, one after the other, make it bilinear:
-/// `interpolate<columns_axis, 32>(interpolate<rows_axis, 32>(image))`. Every element inside is a mean of its two
-/// (four for cubic) neighbors, also where the axis becomes shorter.
+/// A value at another extent of one axis, by interpolation, linear unless `how` says otherwise:
+/// `interpolate<tokens_axis, 49>(x)` of [batch, tokens 197, width] is [batch, tokens 49, width]. Two axes, one after the
+/// other, make it bilinear: `interpolate<columns_axis, 32>(interpolate<rows_axis, 32>(image))`. Every element inside is a
+/// mean of its two (four for cubic) neighbors, also where the axis becomes shorter.
 template <class Tag, isize N, value X>
-requires has_axis<detail::shape_of_t<X>, Tag> &&(N > 0) constexpr auto interpolate(const X& x,
-                                                                                    resampling how = {}) {
+requires has_axis<detail::shape_of_t<X>, Tag> &&(N > 0) constexpr auto interpolate(const X& x, resampling how = {}) {
   return apply(interpolate_op<Tag, N>{how}, x);
 }
-/// Likewise with a dynamic extent. Throws shape_error if it is less than 1.
+/// Likewise with a dynamic extent. Throws shape_error if it is less than 1, argument_error for an unusable scale.
 template <class Tag, value X>
 requires has_axis<detail::shape_of_t<X>, Tag>
 constexpr auto interpolate(const X& x, isize count, resampling how = {}) {
