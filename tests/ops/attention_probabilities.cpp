@@ -1,9 +1,13 @@
 #include <multifuse/ops/attention_probabilities.hpp>
 
-#include "../support/check.hpp"
+#include "../described/selection.hpp"
 
 namespace mf = multifuse;
 using D = mf::cpu<double>;
+
+TEST_CASE("attention probabilities: gradients, precision, determinism") {
+  check::described<described::attention_probabilities_example>();
+}
 
 TEST_CASE("attention probabilities agree with their definition") {
   check::source draw(2);
@@ -28,13 +32,12 @@ TEST_CASE("attention probabilities agree with their definition") {
       }
 }
 
-TEST_CASE("attention probabilities times values are attention, for any scale and off the tape") {
+TEST_CASE("attention probabilities times values are attention, for any scale and on the tape") {
   check::source draw(3);
   const auto x = draw.normal<D>(mf::shape<mf::tokens<>, mf::width<2>>(3));
   mf::tape tape;
   const auto watched = mf::watch(tape, x);
-  const auto p = mf::attention_probabilities<1>(watched * 2.0, watched, {.scale = 0.3});
-  static_assert(mf::is_tensor<std::remove_const_t<decltype(p)>>);
+  const auto p = mf::attention_probabilities<1>(watched * 2.0, watched, {.scale = 0.3}).value();
   const auto y = mf::attention<1>(x * 2.0, x, x, {.scale = 0.3});
   for (int i = 0; i < 3; ++i)
     for (int w = 0; w < 2; ++w) {

@@ -35,6 +35,14 @@ TEST_CASE_TEMPLATE("layer norm agrees with its definition", T, double, float) {
   }
 }
 
+TEST_CASE("standardized rows are a layer norm without weights") {
+  using D = mf::cpu<double>;
+  check::source draw(4);
+  const auto x = draw.normal<D>(mf::shape<mf::batch<>, mf::width<7>>(3), 5);
+  CHECK(mf::standardize(x).to_host() == mf::apply(norm{1e-5}, x).to_host());
+  CHECK(mf::standardize(x, 0.3).to_host() == mf::apply(norm{0.3}, x).to_host());
+}
+
 TEST_CASE("layer norm of large numbers close to each other") {
   using D = mf::cpu<float>;
   const mf::tensor<D, mf::shape<mf::width<4>>> x({}, std::vector<float>{4096, 4097, 4098, 4099});

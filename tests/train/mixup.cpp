@@ -79,6 +79,42 @@ TEST_CASE("given partners and weights; inputs and labels mix alike") {
   check_formula(mix, 2);
 }
 
+TEST_CASE("mixing of what is on a tape is differentiable, also with repeated partners") {
+  const mf::mixup mix({1, 1, 0}, {0.25, 0.5, 0.75});
+  mf::tape tape;
+  const auto x = mf::watch(tape, numbers(3));
+  const auto y = mix(x);
+  CHECK(y.value().to_host() == mix(numbers(3)).to_host());
+  const auto upstream = numbers(3);
+  mf::backward(y, upstream);
+  const double matrix[3][3] = {{0.25, 0.75, 0}, {0, 1, 0}, {0.25, 0, 0.75}};  // y = matrix x
+  for (int i = 0; i < 3; ++i)
+    for (int j = 0; j < 6; ++j) {
+      double expected = 0;
+      for (int k = 0; k < 3; ++k) expected += matrix[k][i] * upstream.data()[k * 6 + j];
+      CHECK(x.gradient().data()[i * 6 + j] == doctest::Approx(expected).epsilon(1e-12));
+    }
+}
+
+TEST_CASE("modalities have common partners, weights of their own, and a mean for the labels") {
+  const mf::mixup_options options{.alpha = 0.3, .per_item = true, .partner = mf::mixup_partner::shuffled};
+  const auto each = mf::modality_mixups({5, 6}, 7, 3, options);
+  REQUIRE(each.size() == 3);
+  CHECK(each[0].partners() == mf::mixup({5, 6}, 7, options).partners());
+  CHECK(each[1].partners() == each[0].partners());
+  CHECK(each[2].partners() == each[0].partners());
+  CHECK(each[1].weights() != each[0].weights());
+  CHECK(each[2].weights() != each[1].weights());
+  const mf::mixup mean = mf::mean_mixup(each);
+  CHECK(mean.partners() == each[0].partners());
+  for (std::size_t i = 0; i < 7; ++i)
+    CHECK(mean.weights()[i] ==
+          doctest::Approx((each[0].weights()[i] + each[1].weights()[i] + each[2].weights()[i]) / 3).epsilon(1e-12));
+  CHECK_THROWS_AS(mf::mean_mixup({}), mf::argument_error);
+  const std::vector<mf::mixup> other{mf::mixup({0, 1}, {1, 1}), mf::mixup({1, 0}, {1, 1})};
+  CHECK_THROWS_AS(mf::mean_mixup(other), mf::argument_error);
+}
+
 TEST_CASE("what cannot be mixed is refused") {
   const auto refusal = [](mf::isize batch, mf::mixup_options options) {
     return message_of<mf::argument_error>([&] { mf::mixup mix({}, batch, options); });

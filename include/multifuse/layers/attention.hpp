@@ -37,9 +37,16 @@ struct multi_head_attention {
     return output(masked_attention<Heads>(query(x), key(context), values(context), key_mask));
   }
 
-  /// What each token of x attends to, as numbers to look at: [batch..., heads, queries, keys], on no tape.
-  template <value X, value C> auto probabilities(const X& x, const C& context) const {
-    return attention_probabilities<Heads>(query(x), key(context));
+  /// Attention with a bias on the scores, as in `biased_attention`: minus infinity hides a key.
+  template <value X, value C, value Bias>
+  constexpr auto biased(const X& x, const C& context, const Bias& bias) const {
+    return output(biased_attention<Heads>(query(x), key(context), values(context), bias, {}));
+  }
+
+  /// What each token of x attends to: [batch..., heads, queries, keys]; with the bias of `biased` if there is one.
+  template <value X, value C, value... Bias>
+  constexpr auto probabilities(const X& x, const C& context, const Bias&... bias) const {
+    return attention_probabilities<Heads>(query(x), key(context), {}, bias...);
   }
 };
 

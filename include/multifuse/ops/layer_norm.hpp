@@ -177,4 +177,9 @@ template <class Where> struct layer_norm_op {
   }
 };
 
+/// Layer normalization without weights: (x - mean) / sqrt(variance + epsilon) of each row of the last axis.
+template <value X> constexpr auto standardize(const X& x, double epsilon = 1e-5) {
+  return apply(layer_norm_op<struct standardized_rows>{epsilon}, x);
+}
+
 }  // namespace multifuse

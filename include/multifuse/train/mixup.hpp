@@ -1,9 +1,11 @@
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "multifuse/tensor/tensor.hpp"
+#include "multifuse/ops/gather.hpp"
+#include "multifuse/ops/pointwise.hpp"
 #include "multifuse/train/data_order.hpp"
 
 namespace multifuse {
@@ -24,7 +26,7 @@ struct mixup_options {
 ///     const mixup mix(key, 64, {.alpha = 0.5});
 ///     auto video = mix(batch.video), labels = mix(batch.labels);
 /// Modality mixup (MBT) gives each modality its own weight and its own labels: `mixup(key.split("audio"), ...)`,
-/// `mixup(key.split("rgb"), ...)` and a loss for each modality.
+/// `mixup(key.split("rgb"), ...)` and a loss for each modality. With common labels: `modality_mixups`.
 class mixup {
  public:
   /// Throws argument_error unless batch >= 1, alpha > 0 and 0 <= probability <= 1.
@@ -60,45 +62,60 @@ class mixup {
   const std::vector<std::int32_t>& partners() const { return partners_; }
   const std::vector<double>& weights() const { return weights_; }
 
-  /// The mixed items of a tensor whose first axis is the batch. Throws shape_error for another batch.
-  template <class D, class S> tensor<D, S> operator()(const tensor<D, S>& x) const;
+  /// The mixed items of a value whose first axis is the batch, also of what layers computed (manifold mixup, Verma et
+  /// al. 2019): differentiable. Throws shape_error for another batch.
+  template <value X> auto operator()(const X& x) const;
 
  private:
   std::vector<std::int32_t> partners_;
   std::vector<double> weights_;
 };
 
-namespace detail {
-
-template <class T> struct mixup_kernel {
-  const T* x;
-  T* y;
-  const std::int32_t* partners;
-  const T* weights;
-  isize columns;
-  MULTIFUSE_HD void operator()(isize item, isize column) const {
-    y[item * columns + column] =
-        weights[item] * x[item * columns + column] + (T(1) - weights[item]) * x[partners[item] * columns + column];
+/// Mixtures of several modalities that belong together (SFT's "permodality"): the same partners for all, weights for
+/// each. `mean_mixup` of them mixes the labels.
+inline std::vector<mixup> modality_mixups(random_key key, isize batch, isize modalities, mixup_options options = {}) {
+  const mixup common(key, batch, options);
+  std::vector<mixup> result;
+  for (isize m = 0; m < modalities; ++m) {
+    const random_key own = key.split("modality").split(static_cast<std::uint64_t>(m));
+    result.emplace_back(common.partners(), mixup(own, batch, options).weights());
   }
-};
+  return result;
+}
 
+/// The mixture whose weights are the means of these, item by item. Throws argument_error for none, or for other partners.
+inline mixup mean_mixup(std::span<const mixup> each) {
+  if (each.empty()) throw argument_error("mean_mixup", "nothing to average", "at least one mixture", "none");
+  std::vector<double> weights(each[0].weights().size(), 0.0);
+  for (const mixup& one : each) {
+    if (one.partners() != each[0].partners())
+      throw argument_error("mean_mixup", "mixtures of different partners", "the same partners", "others");
+    for (std::size_t i = 0; i < weights.size(); ++i) weights[i] += one.weights()[i] / static_cast<double>(each.size());
+  }
+  return {each[0].partners(), std::move(weights)};
+}
+
+namespace detail {
+template <class S> struct first_axis_of;
+template <class A, class... Rest> struct first_axis_of<shape<A, Rest...>> { using type = A; };
 }  // namespace detail
 
-template <class D, class S> tensor<D, S> mixup::operator()(const tensor<D, S>& x) const {
+template <value X> auto mixup::operator()(const X& expression) const {
+  using D = device_of_t<X>;
   using T = typename D::scalar;
+  using S = detail::shape_of_t<X>;
   static_assert(S::rank > 0 && !std::is_integral_v<T>, "multifuse: mixup is of real numbers, item by item; labels too");
+  using first = typename detail::first_axis_of<S>::type;
+  const auto x = evaluate(expression);
   const isize batch = static_cast<isize>(partners_.size());
   if (x.dims()[0] != batch)
     throw shape_error("mixup", "wrong number of items in " + x.dims().to_string(), std::to_string(batch),
                       std::to_string(x.dims()[0]));
-  const shape<samples<>> items(batch);
-  const tensor<rebind<D, std::int32_t>, shape<samples<>>> partners(items, std::span<const std::int32_t>(partners_));
+  const auto items = shape<first>::from({batch});
+  const tensor<rebind<D, std::int32_t>, shape<first>> partners(items, std::span<const std::int32_t>(partners_));
   const std::vector<T> scalars(weights_.begin(), weights_.end());
-  const tensor<D, shape<samples<>>> weights(items, std::span<const T>(scalars));
-  const tensor<D, S> y(x.dims());
-  const isize columns = x.size() / batch;
-  D::for_each(batch, columns, detail::mixup_kernel<T>{x.data(), y.data(), partners.data(), weights.data(), columns});
-  return y;
+  const tensor<D, shape<first>> weights(items, std::span<const T>(scalars));
+  return evaluate(weights * x + (1.0 - weights) * gather<typename first::tag>(x, partners));
 }
 
 }  // namespace multifuse
