@@ -93,6 +93,9 @@
 #include <multifuse/train/adam.hpp>
 #include <multifuse/train/clip.hpp>
 #include <multifuse/train/data_order.hpp>
+#include <multifuse/train/evaluate/labeled_features.hpp>
+#include <multifuse/train/evaluate/linear_probe.hpp>
+#include <multifuse/train/evaluate/nearest_neighbors.hpp>
 #include <multifuse/train/mixup.hpp>
 #include <multifuse/train/moving_average.hpp>
 #include <multifuse/train/optimizer.hpp>
