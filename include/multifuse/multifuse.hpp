@@ -96,14 +96,17 @@
 #include <multifuse/train/evaluate/labeled_features.hpp>
 #include <multifuse/train/evaluate/linear_probe.hpp>
 #include <multifuse/train/evaluate/nearest_neighbors.hpp>
+#include <multifuse/train/k_means.hpp>
 #include <multifuse/train/mixup.hpp>
 #include <multifuse/train/moving_average.hpp>
 #include <multifuse/train/optimizer.hpp>
 #include <multifuse/train/parameter_groups.hpp>
 #include <multifuse/train/progress.hpp>
+#include <multifuse/train/pseudo_labels.hpp>
 #include <multifuse/train/schedule.hpp>
 #include <multifuse/train/sgd.hpp>
 #include <multifuse/train/trainer.hpp>
+#include <multifuse/train/whitening.hpp>
 #include <multifuse/metrics/accuracy.hpp>
 #include <multifuse/metrics/auc.hpp>
 #include <multifuse/metrics/average_precision.hpp>
