@@ -115,6 +115,18 @@ TEST_CASE("modalities have common partners, weights of their own, and a mean for
   CHECK_THROWS_AS(mf::mean_mixup(other), mf::argument_error);
 }
 
+TEST_CASE("manifold mixup draws a layer, all equally often") {
+  double counts[4] = {};
+  for (std::uint64_t i = 0; i < 400; ++i) {
+    const mf::manifold_mixup mix(mf::random_key{9, i}, 2, 3, 4);
+    REQUIRE(mix.each.size() == 3);
+    REQUIRE((mix.layer >= 0 && mix.layer < 4));
+    counts[mix.layer] += 0.01;
+  }
+  for (const double share : counts) CHECK(std::abs(share - 1) < 0.3);
+  CHECK_THROWS_AS(mf::manifold_mixup({}, 2, 3, 0), mf::argument_error);
+}
+
 TEST_CASE("what cannot be mixed is refused") {
   const auto refusal = [](mf::isize batch, mf::mixup_options options) {
     return message_of<mf::argument_error>([&] { mf::mixup mix({}, batch, options); });

@@ -95,6 +95,19 @@ inline mixup mean_mixup(std::span<const mixup> each) {
   return {each[0].partners(), std::move(weights)};
 }
 
+/// Manifold mixup of several streams: a mixture for each, and the layer of the model behind which they are applied.
+struct manifold_mixup {
+  std::vector<mixup> each;
+  isize layer;
+
+  manifold_mixup(std::vector<mixup> mixtures, isize layer_number) : each(std::move(mixtures)), layer(layer_number) {}
+  /// As `modality_mixups`, behind one of the layers, all equally likely. Throws argument_error unless there is one.
+  manifold_mixup(random_key key, isize batch, isize streams, isize layers, mixup_options options = {})
+      : each(modality_mixups(key, batch, streams, options)), layer(uniform_integer(key.split("layer"), 0, layers)) {
+    if (layers < 1) throw argument_error("manifold_mixup", "no layer", "1 or more", std::to_string(layers));
+  }
+};
+
 namespace detail {
 template <class S> struct first_axis_of;
 template <class A, class... Rest> struct first_axis_of<shape<A, Rest...>> { using type = A; };
