@@ -24,16 +24,36 @@ inline void norm(const name_table::scope& table, const std::string& ours, const 
   table.map(ours + ".bias", official + ".bias");
 }
 
-/// multi_head_attention from the packed rows q | k | v of timm, `qkv`, and the output projection `proj`.
-inline void attention(const name_table::scope& table, const std::string& ours, const std::string& official, isize width,
-                      bool projection_bias = true) {
+/// batch_norm: our scale is the weight; running_mean, running_var.
+inline void batch_norm(const name_table::scope& table, const std::string& ours, const std::string& official) {
+  norm(table, ours, official);
+  table.map(ours + ".running_mean", official + ".running_mean");
+  table.map(ours + ".running_variance", official + ".running_var");
+}
+
+/// multi_head_attention from packed rows q | k | v, under their full names; no name, no bias. And the output projection.
+inline void packed_attention(const name_table::scope& table, const std::string& ours, const std::string& weight,
+                             const std::string& bias, const std::string& output, isize width) {
   isize first = 0;
   for (const char* const which : {".query", ".key", ".value"}) {
-    table.map(ours + which + ".weight", official + ".qkv.weight", official::rows(first, 3 * width));
-    if (projection_bias) table.map(ours + which + ".bias", official + ".qkv.bias", official::rows(first, 3 * width));
+    table.map(ours + which + ".weight", weight, official::rows(first, 3 * width));
+    if (!bias.empty()) table.map(ours + which + ".bias", bias, official::rows(first, 3 * width));
     first += width;
   }
-  linear(table, ours + ".output", official + ".proj");
+  linear(table, ours + ".output", output);
+}
+
+/// multi_head_attention as timm has it: packed `qkv`, `proj`.
+inline void attention(const name_table::scope& table, const std::string& ours, const std::string& official, isize width,
+                      bool projection_bias = true) {
+  packed_attention(table, ours, official + ".qkv.weight", projection_bias ? official + ".qkv.bias" : "",
+                   official + ".proj", width);
+}
+
+/// multi_head_attention as torch.nn.MultiheadAttention: packed `in_proj_weight` and `in_proj_bias`, `out_proj`.
+inline void multi_head_attention(const name_table::scope& table, const std::string& ours, const std::string& official,
+                                 isize width) {
+  packed_attention(table, ours, official + ".in_proj_weight", official + ".in_proj_bias", official + ".out_proj", width);
 }
 
 }  // namespace pytorch
