@@ -51,6 +51,7 @@
 #include <multifuse/layers/batch_norm.hpp>
 #include <multifuse/layers/convolution.hpp>
 #include <multifuse/layers/embedding.hpp>
+#include <multifuse/layers/factorized_convolution.hpp>
 #include <multifuse/layers/grid_positions.hpp>
 #include <multifuse/layers/layer_norm.hpp>
 #include <multifuse/layers/linear.hpp>
@@ -60,6 +61,7 @@
 #include <multifuse/layers/patch_merging.hpp>
 #include <multifuse/layers/random_masking.hpp>
 #include <multifuse/layers/repeat.hpp>
+#include <multifuse/layers/residual_block.hpp>
 #include <multifuse/layers/swin_block.hpp>
 #include <multifuse/layers/token_pooling.hpp>
 #include <multifuse/layers/transformer_block.hpp>
@@ -78,6 +80,7 @@
 #include <multifuse/modalities/feature_rows.hpp>
 #include <multifuse/modalities/log_mel.hpp>
 #include <multifuse/modalities/modality.hpp>
+#include <multifuse/modalities/packed_log_mel.hpp>
 #include <multifuse/modalities/spectrogram.hpp>
 #include <multifuse/modalities/tokens.hpp>
 #include <multifuse/modalities/waveform.hpp>

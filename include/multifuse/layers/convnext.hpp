@@ -63,14 +63,7 @@ template <class D, isize In, convnext_config C = convnext_config{}> struct convn
   template <value X> constexpr auto operator()(const X& x) const { return stages(x); }
 
   /// The same; calls `observe(number, value)` after the stem, the blocks, the next reduction, and so on.
-  template <std::size_t I = 0> constexpr auto observed(const auto& x, const auto& observe) const {
-    const auto y = get<I>(stages.layers)(x);
-    observe(isize(I), y);
-    if constexpr (I + 1 == 8)
-      return y;
-    else
-      return observed<I + 1>(y, observe);
-  }
+  constexpr auto observed(const auto& x, const auto& observe) const { return stages.observed(x, observe); }
 };
 
 }  // namespace multifuse

@@ -34,14 +34,18 @@ template <class... Layers> struct sequential {
       (visit(isize(I), get<I>(layers)), ...);
     }(std::index_sequence_for<Layers...>{});
   }
-  template <class X> constexpr auto operator()(const X& x) const { return run<0>(x); }
+  template <class X> constexpr auto operator()(const X& x) const {
+    return observed(x, [](isize, const auto&) {});
+  }
 
- private:
-  template <std::size_t I, class X> constexpr auto run(const X& x) const {
-    if constexpr (I == sizeof...(Layers))
-      return x;
+  /// The same; calls `observe(number, value)` after each layer.
+  template <std::size_t I = 0> constexpr auto observed(const auto& x, const auto& observe) const {
+    const auto y = get<I>(layers)(x);
+    observe(isize(I), y);
+    if constexpr (I + 1 == sizeof...(Layers))
+      return y;
     else
-      return run<I + 1>(get<I>(layers)(x));
+      return observed<I + 1>(y, observe);
   }
 };
 

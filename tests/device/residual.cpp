@@ -1,0 +1,7 @@
+#include "../described/residual.hpp"
+#include "parity.hpp"
+
+TEST_CASE("residual blocks and factorized convolutions on another device") {
+  check::parity<described::residual_block_example>();
+  check::parity<described::factorized_convolution_example>();
+}
