@@ -139,6 +139,7 @@ template <class D, config C, stream_config S> struct encoder {
 struct unchanged {
   constexpr auto operator()(isize, isize, const auto& x) const { return x; }
 };
+
 /// The model. `model(rgb, spec, text)` takes vectors [batch, tokens, features] and gives logits [batch, classes].
 template <class D, config C = config{}> struct model {
   encoder<D, C, C.rgb> rgb;
@@ -223,12 +224,11 @@ template <class D, config C> name_table official_names(const model<D, C>&) {
   const auto network = table.within("", "network.");
   const auto blocks = [&](const std::string& ours, const std::string& theirs, isize depth) {
     for (isize layer = 0; layer < depth; ++layer) {
-      const std::string number = std::to_string(layer), mlp = "mlps_" + theirs + "." + number;
-      const auto block = network.within(ours + "." + number + ".", "");
-      pytorch::multi_head_attention(block, "attention", "attns_" + theirs + "." + number, C.width);
+      const std::string number = "." + std::to_string(layer), mlp = "mlps_" + theirs + number;
+      const auto block = network.within(ours + number + ".", "");
+      pytorch::multi_head_attention(block, "attention", "attns_" + theirs + number, C.width);
       pytorch::norm(block, "mlp_norm", mlp + ".0");
-      pytorch::linear(block, "mlp.expand", mlp + ".1");
-      pytorch::linear(block, "mlp.contract", mlp + ".4");
+      pytorch::linear(block, "mlp.expand", mlp + ".1"), pytorch::linear(block, "mlp.contract", mlp + ".4");
     }
   };
   const auto stream = [&](const std::string& name, isize number, isize count) {
@@ -243,8 +243,7 @@ template <class D, config C> name_table official_names(const model<D, C>&) {
   };
   stream("rgb", 0, C.rgb.tokens), stream("spec", 1, C.spec.tokens), stream("text", 2, C.text.tokens);
   blocks("fused", "fused", C.fused_depth);
-  pytorch::norm(network, "norm", "classifier.0");
-  pytorch::linear(network, "head", "classifier.1");
+  pytorch::norm(network, "norm", "classifier.0"), pytorch::linear(network, "head", "classifier.1");
   return table;
 }
 
