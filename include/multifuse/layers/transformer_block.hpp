@@ -66,7 +66,7 @@ struct transformer_block {
                   "multifuse: this layer expects another extent on this axis (read: layer, axis, expected, got)");
     const auto x = evaluate(expression);
     if constexpr (fits::value)
-      return finish(x, attention_branch(x));
+      return detail::computed_at_run_time([&](const auto& y) { return attend_and_finish(y); }, x);
     else
       return x;
   }
@@ -122,6 +122,7 @@ struct transformer_block {
   }
 
  private:
+  template <value X> constexpr auto attend_and_finish(const X& x) const { return finish(x, attention_branch(x)); }
   template <value X, value Y> constexpr auto finish(const X& x, const Y& attended) const {
     return finish(x, drop_path(attended, drop_path_rate, attention_path, C.survivors),
                   [&](const auto& branch) { return drop_path(branch, drop_path_rate, mlp_path, C.survivors); });

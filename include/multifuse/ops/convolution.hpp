@@ -10,6 +10,7 @@ namespace multifuse {
 /// are, and channels that are a group each have kernels of their own.
 template <class Where, window_config C, isize Groups> struct convolution_op {
   using numbers = multifuse::shape<samples<>>;
+  static constexpr bool reads_static_extents = true;
 
   template <class S, class W, class... B> constexpr auto shape(const S& x, const W&, const B&...) const {
     constexpr isize in = W::static_extents[2] * Groups;

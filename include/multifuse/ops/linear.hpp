@@ -11,25 +11,8 @@ template <class T> struct copy_row_kernel {
   isize columns;
   MULTIFUSE_HD void operator()(isize r, isize c) const { to[r * columns + c] = row[c]; }
 };
-}  // namespace detail
-
-/// y[..., out] = x[..., in] weight[out, in]^T + bias[out]. The bias is optional. `Where` names the layer in messages.
-template <class Where> struct linear_op {
-  template <class S, class W, class... B> constexpr auto shape(const S& x, const W&, const B&...) const {
-    constexpr isize out = W::static_extents[0], in = W::static_extents[1];
-    static_assert(extent_mismatch<Where, last_tag<S>, in, S::static_extents.back()>::value,
-                  "multifuse: this layer expects another extent on this axis (read: layer, axis, expected, got)");
-    if (S::static_extents.back() == dynamic && x.last() != in)
-      throw shape_error("linear", "wrong extent of the last axis of " + x.to_string(), std::to_string(in),
-                        std::to_string(x.last()));
-    using R = resize_axis<S, last_tag<S>, out>;
-    return with_extent<R, last_tag<S>>(x, out);
-  }
-  template <class R, class S, class... Rest>
-  constexpr double flops(const R& y, const S& x, const Rest&...) const {
-    return 2.0 * double(y.size()) * double(x.last()) + (sizeof...(Rest) > 1 ? double(y.size()) : 0.0);
-  }
-
+/// Forward and backward pass of all linear layers.
+struct linear_computation {
   template <class D, class R, class S, class W>
   void forward(const tensor<D, R>& y, const tensor<D, S>& x, const tensor<D, W>& weight) const {
     multiply(y, x, weight, 0);
@@ -38,7 +21,7 @@ template <class Where> struct linear_op {
   void forward(const tensor<D, R>& y, const tensor<D, S>& x, const tensor<D, W>& weight,
                const tensor<D, B>& bias) const {
     D::for_each(y.dims().leading(), y.dims().last(),
-                detail::copy_row_kernel<typename D::scalar>{y.data(), bias.data(), y.dims().last()});
+                copy_row_kernel<typename D::scalar>{y.data(), bias.data(), y.dims().last()});
     multiply(y, x, weight, 1);
   }
 
@@ -75,6 +58,27 @@ template <class Where> struct linear_op {
     const isize in = weight.dims()[1], out = weight.dims()[0];
     D::multiply(1, x.dims().leading(), out, in, T(1), {x.data(), in, 0}, {weight.data(), in, 0, layout::transposed},
                 T(beta), {y.data(), out, 0});
+  }
+};
+}  // namespace detail
+
+/// y[..., out] = x[..., in] weight[out, in]^T + bias[out]. The bias is optional. `Where` names the layer in messages.
+template <class Where> struct linear_op : detail::linear_computation {
+  using computation = detail::linear_computation;
+
+  template <class S, class W, class... B> constexpr auto shape(const S& x, const W&, const B&...) const {
+    constexpr isize out = W::static_extents[0], in = W::static_extents[1];
+    static_assert(extent_mismatch<Where, last_tag<S>, in, S::static_extents.back()>::value,
+                  "multifuse: this layer expects another extent on this axis (read: layer, axis, expected, got)");
+    if (S::static_extents.back() == dynamic && x.last() != in)
+      throw shape_error("linear", "wrong extent of the last axis of " + x.to_string(), std::to_string(in),
+                        std::to_string(x.last()));
+    using R = resize_axis<S, last_tag<S>, out>;
+    return with_extent<R, last_tag<S>>(x, out);
+  }
+  template <class R, class S, class... Rest>
+  constexpr double flops(const R& y, const S& x, const Rest&...) const {
+    return 2.0 * double(y.size()) * double(x.last()) + (sizeof...(Rest) > 1 ? double(y.size()) : 0.0);
   }
 };
 

@@ -33,11 +33,36 @@ template <bool Keep, class D, class S> tensor<D, S> kept(const tensor<D, S>& x) 
     return tensor<D, S>({}, nullptr, x.dims());
 }
 
+/// Operations compute with shapes of run-time extents, so that one compiled kernel serves all of the same axes; what is
+/// known at compile time has been checked by then.
+template <bool Static, class S> struct computed_shape_of { using type = runtime_shape<S>; };
+template <class S> struct computed_shape_of<true, S> { using type = S; };
+template <bool Static, class S> constexpr auto computed_dims(const S& shape) {
+  return computed_shape_of<Static, S>::type::seen_as(shape.extents());
+}
+template <class Op> inline constexpr bool reads_static_extents = requires { Op::reads_static_extents; };
+
+/// The part of an operation that computes, without what only checks and names.
+template <class Op> constexpr const auto& computation_of(const Op& op) {
+  if constexpr (requires { typename Op::computation; })
+    return static_cast<const typename Op::computation&>(op);
+  else
+    return op;
+}
+
+/// The elements of an operand, and where its gradient goes, for computing.
+template <bool Static, class D, class S> auto elements_of(const tensor<D, S>& x) {
+  return tensor<D, typename computed_shape_of<Static, S>::type>(x.owner(), x.data(), computed_dims<Static>(x.dims()));
+}
+template <bool Static, class D, class S> auto target_of(const gradient_sink<D, S>& to) {
+  return to.reshaped(computed_dims<Static>(to.dims()));
+}
+
 /// Where the result goes: new memory, or that of the operand.
 template <class Op, class D, class S, class X, class... Rest>
 tensor<D, S> room_for(const S& result, const X& x, const Rest&...) {
   if constexpr (shares_memory<Op>)
-    return plain_tensor(x).reshaped(result);
+    return x.reshaped(result);
   else
     return tensor<D, S>(result);
 }
@@ -54,39 +79,54 @@ constexpr auto apply_meta(const Op& op, const S& result, operation_count* count,
   return tensor<meta, S>(result, count);
 }
 
-template <class D, class Op, class S, class... X>
-auto apply_recorded(const Op& op, const S& result, const X&... operands) {
-  tape* recorder = nullptr;
-  ((recorder = same_recorder(recorder, recorder_of(operands))), ...);
-  tensor<D, S> y = room_for<Op, D>(result, operands...);
-  if constexpr (!reads_shapes<Op>) (require_elements(plain_tensor(operands)), ...);
-  const bool wanted = (wants_gradient(operands) || ...);
-  const auto out = wanted ? watch(*recorder, y) : record(*recorder, y);
+/// Computes and puts the backward pass on the tape; returns where the result's gradient is collected.
+template <class D, class Op, class S, class... T, class... G>
+gradient_slot<D>* apply_recorded(tape& recorder, const Op& op, const tensor<D, S>& y, const pack<G...>& sinks,
+                                 const T&... operands) {
+  gradient_slot<D>* const slot = recorder.keep(gradient_slot<D>{});
+  const gradient_sink<D, S> sink(slot, y.dims());
   constexpr bool inputs = reads_inputs<Op>, output = reads_output<Op>;
-  if constexpr (std::is_void_v<decltype(op.forward(y, plain_tensor(operands)...))>) {
-    op.forward(y, plain_tensor(operands)...);
-    if (wanted)
-      recorder->record([op, y = kept<output>(y), sink = out.sink(),
-                        saved = make_pack(kept<inputs>(plain_tensor(operands))...),
-                        sinks = make_pack(sink_of(operands)...)] {
-        if (const auto dy = sink.take())
-          [&]<std::size_t... I>(std::index_sequence<I...>) {
-            op.backward(dy, y, get<I>(saved)..., get<I>(sinks)...);
-          }(std::index_sequence_for<X...>{});
-      });
+  if constexpr (std::is_void_v<decltype(op.forward(y, operands...))>) {
+    op.forward(y, operands...);
+    recorder.record([op, y = kept<output>(y), sink, saved = make_pack(kept<inputs>(operands)...), sinks] {
+      if (const auto dy = sink.take())
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+          op.backward(dy, y, get<I>(saved)..., get<I>(sinks)...);
+        }(std::index_sequence_for<T...>{});
+    });
   } else {
-    auto state = op.forward(y, plain_tensor(operands)...);
-    if (wanted)
-      recorder->record([op, y = kept<output>(y), sink = out.sink(), state = std::move(state),
-                        saved = make_pack(kept<inputs>(plain_tensor(operands))...),
-                        sinks = make_pack(sink_of(operands)...)] {
-        if (const auto dy = sink.take())
-          [&]<std::size_t... I>(std::index_sequence<I...>) {
-            op.backward(dy, y, state, get<I>(saved)..., get<I>(sinks)...);
-          }(std::index_sequence_for<X...>{});
-      });
+    auto state = op.forward(y, operands...);
+    recorder.record([op, y = kept<output>(y), sink, state = std::move(state),
+                     saved = make_pack(kept<inputs>(operands)...), sinks] {
+      if (const auto dy = sink.take())
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+          op.backward(dy, y, state, get<I>(saved)..., get<I>(sinks)...);
+        }(std::index_sequence_for<T...>{});
+    });
   }
-  return out;
+  return slot;
+}
+
+template <class D, class Op, class S, class... X> auto apply_computed(const Op& op, const S& result, const X&... operands) {
+  constexpr bool fixed = reads_static_extents<Op>;
+  if constexpr (!reads_shapes<Op>) (require_elements(plain_tensor(operands)), ...);
+  const auto& work = computation_of(op);
+  const auto y = room_for<Op, D>(computed_dims<fixed>(result), plain_tensor(operands)...);
+  tensor<D, S> seen(y.owner(), y.data(), result);
+  if constexpr ((on_tape<X> || ...)) {
+    tape* recorder = nullptr;
+    ((recorder = same_recorder(recorder, recorder_of(operands))), ...);
+    gradient_slot<D>* slot = nullptr;
+    if ((wants_gradient(operands) || ...))
+      slot = apply_recorded(*recorder, work, y, make_pack(target_of<fixed>(sink_of(operands))...),
+                            elements_of<fixed>(plain_tensor(operands))...);
+    else
+      work.forward(y, elements_of<fixed>(plain_tensor(operands))...);
+    return variable<D, S>(*recorder, std::move(seen), slot);
+  } else {
+    work.forward(y, elements_of<fixed>(plain_tensor(operands))...);
+    return seen;
+  }
 }
 
 template <class Op, class... X> constexpr auto apply_evaluated(const Op& op, const X&... operands) {
@@ -100,13 +140,8 @@ template <class Op, class... X> constexpr auto apply_evaluated(const Op& op, con
     operation_count* count = nullptr;
     ((count = count ? count : count_of(operands)), ...);
     return apply_meta(op, result, count, operands...);
-  } else if constexpr ((on_tape<X> || ...)) {
-    return apply_recorded<D>(op, result, operands...);
   } else {
-    if constexpr (!reads_shapes<Op>) (require_elements(plain_tensor(operands)), ...);
-    auto y = room_for<Op, D>(result, operands...);
-    op.forward(y, plain_tensor(operands)...);
-    return y;
+    return apply_computed<D>(op, result, operands...);
   }
 }
 
@@ -121,7 +156,11 @@ template <class Op, class... X> constexpr auto apply_evaluated(const Op& op, con
 /// - `backward_reads_output` / `backward_ignores_inputs`: members whose presence says what backward reads. What it does
 ///   not read arrives without elements, and is not kept;
 /// - `reads_shapes`: a member whose presence says that operands may come without elements;
-/// - `shares_memory`: a member whose presence says that the result is the first operand's memory with other axes.
+/// - `shares_memory`: a member whose presence says that the result is the first operand's memory with other axes;
+/// - `reads_static_extents`: a member whose presence says that it computes with the extents in the types. Others see shapes
+///   of run-time extents in `forward` and `backward`, and are compiled once for all of them;
+/// - `computation`: a base class that has `forward` and `backward`, for an operation whose own type only says more in
+///   messages.
 template <class Op, value... X> constexpr auto apply(const Op& op, const X&... operands) {
   return detail::apply_evaluated(op, detail::evaluate_operand(operands)...);
 }

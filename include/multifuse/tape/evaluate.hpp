@@ -165,42 +165,88 @@ template <class D, class R, class X> auto make_target(const R& result, const X& 
   }
 }
 
+/// An expression whose leaves have shapes of run-time extents, so that its kernel serves all of them. (Parameters keep
+/// theirs: a model has one of each.)
+constexpr number at_run_time(const number& x) { return x; }
+template <class P> constexpr reference_to<P> at_run_time(const reference_to<P>& x) { return x; }
+template <class D, class S> tensor<D, runtime_shape<S>> at_run_time(const tensor<D, S>& x) {
+  return {x.owner(), x.data(), runtime_shape<S>::seen_as(x.dims().extents())};
+}
+template <class D, class S> variable<D, runtime_shape<S>> at_run_time(const variable<D, S>& x) {
+  return {x.recorder(), at_run_time(x.value()), x.slot()};
+}
+template <class F, class... A> auto at_run_time(const pointwise<F, A...>& x) {
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    return pointwise<F, decltype(at_run_time(get<I>(x.operands)))...>{x.function,
+                                                                      make_pack(at_run_time(get<I>(x.operands))...)};
+  }(std::index_sequence_for<A...>{});
+}
+
+/// The same value with the extents in its type again.
+template <class D, class R, class S> tensor<D, S> with_shape(const S& shape, const tensor<D, R>& x) {
+  return {x.owner(), x.data(), shape};
+}
+template <class D, class R, class S> variable<D, S> with_shape(const S& shape, const variable<D, R>& x) {
+  return {x.recorder(), with_shape(shape, x.value()), x.slot()};
+}
+
+/// f(x), where f keeps the shape of a tensor or variable: compiled once for all extents. (Meta keeps them: they count.)
+template <class F, class X> constexpr auto computed_at_run_time(const F& f, const X& x) {
+  if constexpr (std::is_same_v<device_of_t<X>, meta>)
+    return f(x);
+  else
+    return with_shape(x.dims(), f(at_run_time(x)));
+}
+
+/// Fills y with the elements of an expression.
+template <class D, class R, class X> void compute_expression(const tensor<D, R>& y, const X& x) {
+  using T = typename D::scalar;
+  const R& result = y.dims();
+  const auto load = make_load<T>(result, x);
+  D::for_each(result.leading(), result.last(),
+              assign_kernel<T, std::remove_const_t<decltype(load)>>{y.data(), result.last(), load});
+}
+
+/// Puts the backward pass of an expression of shape R on its tape.
+template <class D, class R, class X> void record_expression(tape& recorder, const gradient_sink<D, R>& sink, const X& x) {
+  using T = typename D::scalar;
+  recorder.record([x, sink] {
+    const auto dy = sink.take();
+    if (!dy) return;
+    const R& shape = dy.dims();
+    const auto again = make_load<T>(shape, x);
+    const auto to = make_target<D>(shape, x);
+    using target = std::remove_cvref_t<decltype(to.target)>;
+    D::for_each(shape.leading(), shape.last(),
+                push_kernel<T, std::remove_const_t<decltype(again)>, target>{dy.data(), shape.last(), again, to.target});
+    to.rest.finish();
+  });
+}
+
 template <value X> constexpr decltype(auto) evaluate_operand(const X& x) {
   if constexpr (!is_pointwise<X>) {
     return (x);
   } else {
     using D = device_of_t<X>;
-    using R = detail::shape_of_t<X>;
-    const R result = detail::dims_of(x);
+    using R = shape_of_t<X>;
+    const R result = dims_of(x);
     if constexpr (std::is_same_v<D, meta>) {
-      operation_count* const count = detail::count_of(x);
+      operation_count* const count = count_of(x);
       if (count) {
-        const double flops = detail::flops_of<X> * double(result.size());
+        const double flops = flops_of<X> * double(result.size());
         *count = *count + operation_count{flops, 2 * flops, 4.0 * double(result.size())};
       }
       return tensor<meta, R>(result, count);
     } else {
-      using T = typename D::scalar;
       tensor<D, R> y(result);
-      const auto load = detail::make_load<T>(result, x);
-      D::for_each(result.leading(), result.last(),
-                  detail::assign_kernel<T, std::remove_const_t<decltype(load)>>{y.data(), result.last(), load});
+      const auto elements = at_run_time(y);
+      const auto expression = at_run_time(x);
+      compute_expression(elements, expression);
       if constexpr (on_tape<X>) {
-        tape& recorder = *detail::recorder_of(x);
-        if (!detail::wants_gradient(x)) return record(recorder, y);
+        tape& recorder = *recorder_of(x);
+        if (!wants_gradient(x)) return record(recorder, y);
         variable<D, R> out = watch(recorder, y);
-        recorder.record([x, sink = out.sink()] {
-          const auto dy = sink.take();
-          if (!dy) return;
-          const R& shape = dy.dims();
-          const auto again = detail::make_load<T>(shape, x);
-          const auto to = detail::make_target<D>(shape, x);
-          using target = std::remove_cvref_t<decltype(to.target)>;
-          D::for_each(shape.leading(), shape.last(),
-                      detail::push_kernel<T, std::remove_const_t<decltype(again)>, target>{dy.data(), shape.last(), again,
-                                                                                          to.target});
-          to.rest.finish();
-        });
+        record_expression(recorder, out.sink().reshaped(elements.dims()), expression);
         return out;
       } else {
         return y;

@@ -24,6 +24,9 @@ template <class D, class S> class gradient_sink {
   explicit operator bool() const { return slot_ != nullptr; }
   const S& dims() const { return shape_; }
 
+  /// The same gradient, seen with other axes of as many elements.
+  template <class R> gradient_sink<D, R> reshaped(const R& other) const { return {slot_, other}; }
+
   /// Memory to write a contribution to: y = contribution + beta * y, with beta 0 for the first one and 1 later.
   struct target {
     scalar* data;

@@ -19,6 +19,7 @@ template <class D, class S> class variable {
   isize size() const { return value_.size(); }
   const tensor<D, S>& value() const { return value_; }
   tape& recorder() const { return *tape_; }
+  gradient_slot<D>* slot() const { return slot_; }
 
   /// Where contributions to this variable's gradient go.
   gradient_sink<D, S> sink() const { return {slot_, value_.dims()}; }

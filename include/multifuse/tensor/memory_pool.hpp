@@ -145,7 +145,7 @@ template <class Memory> class memory_pool {
 template <class Memory> class storage {
  public:
   constexpr storage() = default;
-  explicit storage(std::size_t bytes) : block_(memory_pool<Memory>::instance().take(bytes)) {}
+  [[gnu::noinline]] explicit storage(std::size_t bytes) : block_(memory_pool<Memory>::instance().take(bytes)) {}
   storage(const storage& other) : block_(other.block_) {
     if (block_) block_->references.fetch_add(1, std::memory_order_relaxed);
   }
@@ -155,15 +155,21 @@ template <class Memory> class storage {
     return *this;
   }
   constexpr ~storage() {
-    if (block_ && block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
-      memory_pool<Memory>::instance().give_back(block_);
+    if (block_) let_go(block_);
   }
 
   void* address() const { return block_ ? block_->address : nullptr; }
   explicit operator bool() const { return block_ != nullptr; }
 
  private:
-  typename memory_pool<Memory>::block* block_ = nullptr;
+  using block = typename memory_pool<Memory>::block;
+
+  // Not inlined: handles end in many places, each of which would hold this code.
+  [[gnu::noinline]] static void let_go(block* held) noexcept {
+    if (held->references.fetch_sub(1, std::memory_order_acq_rel) == 1) memory_pool<Memory>::instance().give_back(held);
+  }
+
+  block* block_ = nullptr;
 };
 
 }  // namespace multifuse

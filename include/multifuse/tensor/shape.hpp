@@ -64,6 +64,13 @@ template <class... Axes> struct shape {
     return result;
   }
 
+  /// The shape with the extents of one that was checked, or of an empty one.
+  static constexpr shape seen_as(const std::array<isize, rank>& extents) {
+    shape result;
+    result.extents_ = extents;
+    return result;
+  }
+
   template <class Tag> static constexpr bool has = (std::is_same_v<Tag, typename Axes::tag> || ...);
 
   /// Place of the axis in the list; `rank` if it has none of that name.
@@ -180,6 +187,17 @@ template <class... S> using join_shapes = typename detail::joined_shape<S...>::t
 
 template <class T> inline constexpr bool is_shape = false;
 template <class... A> inline constexpr bool is_shape<shape<A...>> = true;
+
+namespace detail {
+template <class S> struct runtime_shape_of;
+template <class... A> struct runtime_shape_of<shape<A...>> {
+  using type = shape<axis<typename A::tag, (A::extent == 1 ? 1 : dynamic)>...>;
+};
+}  // namespace detail
+
+/// The same axes with extents that are known at run time only, so that what is compiled for it serves all extents. An
+/// extent of one stays: it is the type that says which axes are repeated.
+template <class S> using runtime_shape = typename detail::runtime_shape_of<S>::type;
 
 /// The message of a refused extent. Read it as: this layer or operation, on this axis, expected, got.
 template <class Where, class Axis, isize Expected, isize Got> struct extent_mismatch {
