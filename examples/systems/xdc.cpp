@@ -197,7 +197,6 @@ int main(int count, char** arguments) try {
     const auto scale = examples::statistics::of((train.*member).values);
     scale.normalize((train.*member).values), scale.normalize((val.*member).values);
   }
-
   using runner = outcome (*)(const settings&, const pairs&, const pairs&, std::uint64_t);
   const std::vector<std::pair<std::string, runner>> strategies{
       {"SDC (own clusters)", &run<xdc::strategy::single>},
