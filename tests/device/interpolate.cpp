@@ -6,4 +6,5 @@ TEST_CASE("interpolation on another device") {
   check::parity<described::cornered_table_example>();
   check::parity<described::interpolated_image_example>();
   check::parity<described::cornered_image_example>();
+  check::parity<described::cubic_image_example>();
 }

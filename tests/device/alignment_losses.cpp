@@ -1,0 +1,9 @@
+#include "../described/alignment_losses.hpp"
+#include "parity.hpp"
+
+TEST_CASE("alignment and distillation losses on another device") {
+  check::parity<described::mean_discrepancy_example>();
+  check::parity<described::coral_example>();
+  check::parity<described::centered_distillation_example>();
+  check::parity<described::masked_reconstruction_example>();
+}
