@@ -45,6 +45,9 @@ TEST_CASE("ranks of pairs") {
   CHECK(mf::median_rank(r) == 2);
   CHECK(mf::median_rank(ranks{4, 1, 2, 9}) == 3);
   CHECK(mf::median_rank(ranks{7}) == 7);
+  CHECK(mf::mean_rank(r) == 2);
+  CHECK(mf::mean_rank(ranks{4, 1}) == 2.5);
+  CHECK(mf::recall_at(r, 2, 1) == doctest::Approx(2.0 / 4));  // a query that could not be asked is a miss
 }
 
 TEST_CASE("a constant model retrieves nothing by luck") {
@@ -89,5 +92,7 @@ TEST_CASE("retrieval refuses bad input") {
   CHECK_THROWS_AS(mf::retrieval_ranks(values(4), 2, mf::same_label{two, other}), mf::argument_error);
   CHECK_THROWS_AS(mf::recall_at({}, 1), mf::argument_error);
   CHECK_THROWS_AS(mf::recall_at(ranks{1}, 0), mf::argument_error);
+  CHECK_THROWS_AS(mf::recall_at(ranks{1}, 1, -1), mf::argument_error);
   CHECK_THROWS_AS(mf::median_rank({}), mf::argument_error);
+  CHECK_THROWS_AS(mf::mean_rank({}), mf::argument_error);
 }

@@ -34,16 +34,47 @@ template <value X> auto mask_of(const X& x) {
 template <class X, class M> const M& mask_of(const masked_tokens<X, M>& x) { return x.kept; }
 
 /// Keeps the first lengths[i] tokens of item i: the mask [batch, tokens] of sequences padded at their end. Throws
-/// argument_error for a length outside 1 ... tokens.
-template <class D> tensor<D, shape<batch<>, tokens<>>> mask_of_lengths(std::span<const isize> lengths, isize longest) {
+/// argument_error for a length outside least ... tokens; `least` is 0 for streams that pass a `missing_token`.
+template <class D>
+tensor<D, shape<batch<>, tokens<>>> mask_of_lengths(std::span<const isize> lengths, isize longest, isize least = 1) {
   std::vector<typename D::scalar> kept;
   for (std::size_t item = 0; item < lengths.size(); ++item) {
-    if (lengths[item] < 1 || lengths[item] > longest)
+    if (lengths[item] < least || lengths[item] > longest)
       throw argument_error("mask_of_lengths", "wrong length of item " + std::to_string(item),
-                           "1 to " + std::to_string(longest), std::to_string(lengths[item]));
+                           std::to_string(least) + " to " + std::to_string(longest), std::to_string(lengths[item]));
     for (isize i = 0; i < longest; ++i) kept.push_back(typename D::scalar(i < lengths[item]));
   }
   return {shape<batch<>, tokens<>>(isize(lengths.size()), longest), std::span<const typename D::scalar>(kept)};
+}
+
+namespace detail {
+template <class T> struct coarser_mask_kernel {
+  const T* kept;
+  isize count, coarse_count, window;
+  T* coarse;
+  MULTIFUSE_HD void operator()(isize item, isize place) const {
+    bool any = false;
+    for (isize i = place * window; i < (place + 1) * window && i < count; ++i)
+      any = any || kept[item * count + i] != T(0);
+    coarse[item * coarse_count + place] = T(any);
+  }
+};
+}  // namespace detail
+
+/// The mask of fewer tokens, each made of neighboring ones (by strides or pooling): of equal windows of
+/// ceil(tokens / count) places, those are kept that have something to keep. [batch, tokens] -> [batch, count]. Throws
+/// argument_error unless 1 <= count <= tokens.
+template <class D, class S> tensor<D, shape<batch<>, tokens<>>> coarser_mask(const tensor<D, S>& kept, isize count) {
+  static_assert(same_axes_in_order<S, shape<batch<>, tokens<>>>, "multifuse: a mask of tokens is [batch, tokens]");
+  const isize items = extent<batch_axis>(kept), before = extent<tokens_axis>(kept);
+  if (count < 1 || count > before)
+    throw argument_error("coarser_mask", "wrong number of tokens", "1 to " + std::to_string(before),
+                         std::to_string(count));
+  const tensor<D, shape<batch<>, tokens<>>> coarse(shape<batch<>, tokens<>>(items, count));
+  D::for_each(items, count,
+              detail::coarser_mask_kernel<typename D::scalar>{kept.data(), before, count, (before + count - 1) / count,
+                                                              coarse.data()});
+  return coarse;
 }
 
 /// The same tokens on a tape.

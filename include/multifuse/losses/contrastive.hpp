@@ -50,26 +50,40 @@ template <class T> struct contrast_back_kernel {
   }
 };
 
+/// Takes a margin off the logits of partners, which are on the diagonal.
+template <class T> struct contrast_margin_kernel {
+  T* logits;
+  isize n;
+  T margin;
+  MULTIFUSE_HD void operator()(isize row, isize) const { logits[row * (n + 1)] -= margin; }
+};
+
 /// What the forward pass of a contrastive loss keeps.
 template <class D> struct contrast {
   tensor<D, shape<rows<>, columns<>>> logits;
   tensor<D, shape<rows<>>> row_sums, column_sums;  // the latter empty if columns do not count
 };
 
+constexpr void refuse_margin(std::string_view where, double margin) {
+  if (!(margin > -1e300 && margin < 1e300))
+    throw argument_error(where, "unusable margin", "a finite number", std::to_string(margin));
+}
 constexpr void refuse_temperature(std::string_view where, double temperature) {
   if (!(temperature > 0 && temperature < 1e300))
     throw argument_error(where, "unusable temperature", "a positive number", std::to_string(temperature));
 }
 
-/// logits[n, n] = a b^T / temperature and the losses of rows, and of columns; y is their mean. False if not finite.
+/// logits[n, n] = a b^T / temperature, with a margin only for shift 0, and the losses of rows, and of columns; y is
+/// their mean. False if not finite.
 template <class D>
 bool contrast_forward(const tensor<D, shape<>>& y, const typename D::scalar* a, const typename D::scalar* b, isize n,
-                      isize width, double temperature, isize shift, bool both, bool without_diagonal,
-                      contrast<D>& kept) {
+                      isize width, double temperature, double margin, isize shift, bool both,
+                      bool without_diagonal, contrast<D>& kept) {
   using T = typename D::scalar;
   kept.logits = tensor<D, shape<rows<>, columns<>>>(shape<rows<>, columns<>>(n, n));
   D::multiply(1, n, n, width, T(1 / temperature), {a, width, 0}, {b, width, 0, layout::transposed}, T(0),
               {kept.logits.data(), n, 0});
+  if (margin != 0) D::for_each(n, 1, contrast_margin_kernel<T>{kept.logits.data(), n, T(margin / temperature)});
   const isize directions = both ? 2 : 1;
   const tensor<D, shape<rows<>>> losses{shape<rows<>>(directions * n)};
   const T scale = T(1.0 / double(directions * n));
@@ -106,6 +120,7 @@ enum class contrast_direction { both, first_to_second };
 struct contrastive_options {
   double temperature = 0.07;
   contrast_direction direction = contrast_direction::both;  ///< of `info_nce`
+  double margin = 0;  ///< of `info_nce`: taken off the similarity of partners
 };
 
 /// The operation behind `info_nce`.
@@ -115,6 +130,7 @@ struct info_nce_op {
 
   template <class A, class B> constexpr scalar_shape shape(const A& a, const B& b) const {
     detail::refuse_temperature(name, options.temperature);
+    detail::refuse_margin(name, options.margin);
     detail::require_equal<info_nce_op>(a, b);
     return {};
   }
@@ -125,8 +141,8 @@ struct info_nce_op {
   template <class D, class A, class B>
   detail::contrast<D> forward(const tensor<D, scalar_shape>& y, const tensor<D, A>& a, const tensor<D, B>& b) const {
     detail::contrast<D> kept;
-    if (!detail::contrast_forward(y, a.data(), b.data(), a.dims()[0], a.dims()[1], options.temperature, 0, both(),
-                                  false, kept)) {
+    if (!detail::contrast_forward(y, a.data(), b.data(), a.dims()[0], a.dims()[1], options.temperature,
+                                  options.margin, 0, both(), false, kept)) {
       detail::refuse_not_finite(name, "feature of the first stream", a);
       detail::refuse_not_finite(name, "feature of the second stream", b);
     }
@@ -171,7 +187,7 @@ struct nt_xent_op {
   detail::contrast<D> forward(const tensor<D, scalar_shape>& y, const tensor<D, Z>& z) const {
     detail::contrast<D> kept;
     const isize n = z.dims()[0];
-    if (!detail::contrast_forward(y, z.data(), z.data(), n, z.dims()[1], temperature, n / 2, false, true, kept))
+    if (!detail::contrast_forward(y, z.data(), z.data(), n, z.dims()[1], temperature, 0, n / 2, false, true, kept))
       detail::refuse_not_finite(name, "feature (of the streams one below the other)", z);
     return kept;
   }
@@ -196,7 +212,8 @@ concept paired_features = A::rank == 2 && same_axes_in_order<A, B>;
 /// InfoNCE (van den Oord et al. 2018): row i of a and row i of b, both [batch, width], belong together; every other
 /// pair of rows in the batch does not. With s = a b^T / temperature, the mean of -log softmax(s)_ii over rows, or over
 /// rows and columns (CLIP, Radford et al. 2021). Give normalized features; for a learned temperature scale one of them
-/// and say 1 here. Throws argument_error for NaN or infinite features and for a temperature that is not positive.
+/// and say 1 here. Throws argument_error for NaN or infinite features, a temperature that is not positive and a margin
+/// that is not finite.
 template <value A, value B>
 requires paired_features<detail::shape_of_t<A>, detail::shape_of_t<B>>
 constexpr auto info_nce(const A& a, const B& b, contrastive_options options = {}) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <concepts>
+#include <numeric>
 #include <vector>
 
 #include "multifuse/metrics/class_mean.hpp"
@@ -73,15 +74,24 @@ std::vector<double> retrieval_ranks(std::span<const float> similarity, isize ite
 }
 
 /// Share of queries with a correct item among the first k (R@k). Use ranks of `ties::worst`, which never overstate it.
-/// @param ranks  from `retrieval_ranks`
-/// @throws argument_error  for no ranks or k below 1
-inline double recall_at(std::span<const double> ranks, isize k) {
-  if (ranks.empty() || k < 1)
-    throw argument_error("recall_at", "no ranks or unusable k", "one rank or more, k >= 1",
-                         std::to_string(ranks.size()) + " ranks, k = " + std::to_string(k));
+/// @param ranks    from `retrieval_ranks`
+/// @param missing  further queries that could not be asked, as for clips without features; they count as misses
+/// @throws argument_error  for no ranks, k below 1 or a negative number of missing queries
+inline double recall_at(std::span<const double> ranks, isize k, isize missing = 0) {
+  if (ranks.empty() || k < 1 || missing < 0)
+    throw argument_error("recall_at", "no ranks or unusable numbers", "one rank or more, k >= 1, missing >= 0",
+                         std::to_string(ranks.size()) + " ranks, k = " + std::to_string(k) + ", " +
+                             std::to_string(missing) + " missing");
   const auto limit = static_cast<double>(k);
   const auto found = std::count_if(ranks.begin(), ranks.end(), [limit](double rank) { return rank <= limit; });
-  return static_cast<double>(found) / static_cast<double>(ranks.size());
+  return static_cast<double>(found) / static_cast<double>(std::ssize(ranks) + missing);
+}
+
+/// Mean of the ranks.
+/// @throws argument_error  for no ranks
+inline double mean_rank(std::span<const double> ranks) {
+  if (ranks.empty()) throw argument_error("mean_rank", "no ranks", "at least one", "none");
+  return std::accumulate(ranks.begin(), ranks.end(), 0.0) / static_cast<double>(ranks.size());
 }
 
 /// Median of the ranks; the mean of the middle two when their number is even.

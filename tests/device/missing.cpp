@@ -1,0 +1,10 @@
+#include "../described/missing.hpp"
+#include "parity.hpp"
+
+TEST_CASE("streams that items lack, and their losses, on another device") {
+  check::parity<described::gated_linear_example>();
+  check::parity<described::sequence_network_example>();
+  check::parity<described::missing_token_example>();
+  check::parity<described::similarity_ranking_example>();
+  check::parity<described::combinatorial_example>();
+}
