@@ -46,7 +46,8 @@ constexpr auto max_margin_ranking(const A& a, const B& b, double margin = 0.1, d
   if (n < 2 || !(margin >= 0 && margin < 1e300))
     throw argument_error("max_margin_ranking", "unusable batch or margin", "two rows or more, a margin of at least 0",
                          std::to_string(n) + " rows, " + std::to_string(margin));
-  const auto x = l2_normalize(a, epsilon), y = l2_normalize(b, epsilon);
+  const auto x = l2_normalize(a, epsilon);
+  const auto y = l2_normalize(b, epsilon);
   const auto similarity = matmul<width_axis>(x, rename<batch_axis, columns_axis>(y));  // [batch, columns]
   const auto partners = sum<width_axis>(x * y);
   const auto negatives = computed(detail::dims_of(similarity), detail::off_diagonal{n}, similarity);
