@@ -14,7 +14,7 @@ TEST_CASE("features of a longer video, and tokens of a longer sound, as so many 
     file.expect("output." + who + "_mask." + how, made.kept, 0);
   };
   const auto sequence = [&](const std::string& name) {
-    return mf::feature_sequence{file.values("input." + name), file.contents().at("input." + name).shape[1]};
+    return mf::timed_features{file.values("input." + name), file.contents().at("input." + name).shape[1]};
   };
   const auto images = sequence("feat_2d"), motion = sequence("feat_3d"), sound = sequence("audio_tokens");
   using how = mf::token_fitting;
@@ -22,8 +22,8 @@ TEST_CASE("features of a longer video, and tokens of a longer sound, as so many 
   expect("video", "clip", video(how::clip));
   expect("video", "nearest", video(how::nearest));
   expect("video", "max_pool", video(how::windows));
-  const auto first = [](const mf::feature_sequence& all, mf::isize rows) {
-    return mf::feature_sequence{{all.values.begin(), all.values.begin() + rows * all.width}, all.width};
+  const auto first = [](const mf::timed_features& all, mf::isize rows) {
+    return mf::timed_features{{all.values.begin(), all.values.begin() + rows * all.width}, all.width};
   };
   expect("video", "clip_short",
          mf::fit_features({first(images, 2), first(motion, config::n_tokens - 1)}, config::n_tokens, how::clip));

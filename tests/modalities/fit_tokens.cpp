@@ -40,7 +40,7 @@ TEST_CASE("fitted tokens: short sequences are padded, long ones cut or resampled
 }
 
 TEST_CASE("kinds of features side by side, at the length of the last one, rows of length 1") {
-  const mf::feature_sequence slow{{3, 4, 0, 2}, 2}, fast{{5, -7, 2, 4}, 1};
+  const mf::timed_features slow{{3, 4, 0, 2}, 2}, fast{{5, -7, 2, 4}, 1};
   const auto all = mf::fit_features({slow, fast}, 5, how::nearest);
   CHECK(all.values == values{0.6f, 0.8f, 1, 0.6f, 0.8f, -1, 0, 1, 1, 0, 1, 1, 0, 0, 0});
   CHECK(all.kept == values{1, 1, 1, 1, 0});

@@ -108,7 +108,7 @@ inline fitted_tokens fit_tokens(std::span<const float> values, isize width, isiz
 }
 
 /// One kind of features of a video, at a rate of its own.
-struct feature_sequence {
+struct timed_features {
   std::vector<float> values;  ///< [rows, width]; may be empty
   isize width;
   isize rows() const { return std::ssize(values) / width; }
@@ -118,7 +118,7 @@ struct feature_sequence {
 /// that is fitted, to `count`, and its rows to length 1. Windows of a kind that is too short for them are not taken;
 /// then all are resampled to the nearest. All padding if a kind has no rows. Throws argument_error for no kinds, as
 /// `resample_rows`, and for fittings by `largest` and `mean`.
-inline fitted_tokens fit_features(std::vector<feature_sequence> kinds, isize count, token_fitting how) {
+inline fitted_tokens fit_features(std::vector<timed_features> kinds, isize count, token_fitting how) {
   if (kinds.empty() || how == token_fitting::largest || how == token_fitting::mean)
     throw argument_error("fit_features", "no features, or a fitting without places", "clip, nearest or windows", "");
   isize width = 0;
