@@ -50,12 +50,14 @@
 #include <multifuse/layers/attention.hpp>
 #include <multifuse/layers/batch_norm.hpp>
 #include <multifuse/layers/convolution.hpp>
+#include <multifuse/layers/distillation_head.hpp>
 #include <multifuse/layers/embedding.hpp>
 #include <multifuse/layers/factorized_convolution.hpp>
 #include <multifuse/layers/gated_linear.hpp>
 #include <multifuse/layers/grid_positions.hpp>
 #include <multifuse/layers/layer_norm.hpp>
 #include <multifuse/layers/linear.hpp>
+#include <multifuse/layers/masked_decoder.hpp>
 #include <multifuse/layers/masked_tokens.hpp>
 #include <multifuse/layers/missing_token.hpp>
 #include <multifuse/layers/mlp.hpp>
@@ -68,8 +70,10 @@
 #include <multifuse/layers/swin_block.hpp>
 #include <multifuse/layers/token_pooling.hpp>
 #include <multifuse/layers/transformer_block.hpp>
+#include <multifuse/layers/view_embedding.hpp>
 #include <multifuse/layers/weight_normalized.hpp>
 #include <multifuse/layers/window_attention.hpp>
+#include <multifuse/fusion/attention_refinement.hpp>
 #include <multifuse/fusion/bundle.hpp>
 #include <multifuse/fusion/fusion_model.hpp>
 #include <multifuse/fusion/gated.hpp>

@@ -56,6 +56,20 @@ inline void multi_head_attention(const name_table::scope& table, const std::stri
   packed_attention(table, ours, official + ".in_proj_weight", official + ".in_proj_bias", official + ".out_proj", width);
 }
 
+/// The blocks `ours`0 ... as timm's vision transformers name theirs: norm1, attn, norm2, mlp.fc1, mlp.fc2.
+inline void vision_blocks(const name_table::scope& table, const std::string& ours, const std::string& official,
+                          isize depth, isize width, bool projection_bias = true) {
+  for (isize layer = 0; layer < depth; ++layer) {
+    const std::string number = std::to_string(layer) + ".";
+    const auto block = table.within(ours + number, official + number);
+    norm(block, "attention_norm", "norm1");
+    attention(block, "attention", "attn", width, projection_bias);
+    norm(block, "mlp_norm", "norm2");
+    linear(block, "mlp.expand", "mlp.fc1");
+    linear(block, "mlp.contract", "mlp.fc2");
+  }
+}
+
 }  // namespace pytorch
 
 /// Flax: kernels are (in, out), attention keeps the heads as an axis.

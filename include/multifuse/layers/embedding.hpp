@@ -2,6 +2,7 @@
 #include "../ops/concat.hpp"
 #include "../ops/pointwise.hpp"
 #include "../ops/rearrange.hpp"
+#include "../ops/slice.hpp"
 #include "../tape/members.hpp"
 
 namespace multifuse {
@@ -32,5 +33,17 @@ template <class D, isize Width, isize Count = 1> struct class_token {
     return concat<tokens_axis>(expand_batch(vectors, x), x);
   }
 };
+
+/// The tokens behind the first one, which is the class token.
+template <value X> constexpr auto without_class_token(const X& x) {
+  return slice<tokens_axis>(x, 1, extent<tokens_axis>(x) - 1);
+}
+
+/// The same tokens with their number left out of the type, so that layers are compiled once for views of all sizes.
+template <value X> constexpr auto any_number_of_tokens(const X& expression) {
+  const auto x = evaluate(expression);
+  using R = resize_axis<detail::shape_of_t<X>, tokens_axis, dynamic>;
+  return detail::seen_as(R::from(x.dims().extents()), x);
+}
 
 }  // namespace multifuse

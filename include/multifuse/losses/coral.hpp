@@ -21,7 +21,8 @@ template <value X, value Mean> constexpr auto covariance(const X& x, const Mean&
 template <value X, value Y>
 requires comparable_samples<detail::shape_of_t<X>, detail::shape_of_t<Y>>
 constexpr auto coral(const X& x, const Y& y) {
-  const auto mean_x = mean<batch_axis>(x), mean_y = mean<batch_axis>(y);
+  const auto mean_x = mean<batch_axis>(x);
+  const auto mean_y = mean<batch_axis>(y);
   return evaluate(mean(square(mean_x - mean_y)) +
                   mean(square(detail::covariance(x, mean_x) - detail::covariance(y, mean_y))));
 }

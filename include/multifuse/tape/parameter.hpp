@@ -35,7 +35,7 @@ template <class D, class... Axes> class stored_tensor {
   }
 
   const initializer& start() const { return start_; }
-  void set_start(initializer start) { start_ = start; }
+  constexpr void set_start(initializer start) { start_ = start; }
 
   /// Takes other memory for the values, as `arrange` does to make a model's values contiguous.
   void bind(tensor<D, shape_type> memory) { value_ = std::move(memory); }
