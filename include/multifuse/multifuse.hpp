@@ -84,6 +84,7 @@
 #include <multifuse/fusion/stage.hpp>
 #include <multifuse/fusion/tokenize.hpp>
 #include <multifuse/modalities/augment.hpp>
+#include <multifuse/modalities/clip_augment.hpp>
 #include <multifuse/modalities/feature_rows.hpp>
 #include <multifuse/modalities/fit_tokens.hpp>
 #include <multifuse/modalities/log_mel.hpp>
