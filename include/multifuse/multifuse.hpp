@@ -67,6 +67,7 @@
 #include <multifuse/layers/repeat.hpp>
 #include <multifuse/layers/residual_block.hpp>
 #include <multifuse/layers/sequence_network.hpp>
+#include <multifuse/layers/sine_positions.hpp>
 #include <multifuse/layers/swin_block.hpp>
 #include <multifuse/layers/token_pooling.hpp>
 #include <multifuse/layers/transformer_block.hpp>
