@@ -51,6 +51,31 @@ TEST_CASE("gradients beyond the limit are scaled to it, others are left alone") 
   CHECK(flat.gradients.data()[17] == before[17] * (1 / norm));
 }
 
+TEST_CASE("each gradient is scaled by its own norm, where the name fits") {
+  wide<mf::cpu<double>> m;
+  mf::initialize(m, 1);
+  const auto flat = mf::arrange<mf::cpu<double>>(m);
+  draw_gradients(flat, {3, 4});
+  const auto norm_of = [](const auto& parameter) {
+    double total = 0;
+    for (const double g : parameter.gradient().to_host()) total += g * g;
+    return std::sqrt(total);
+  };
+  const double weight = norm_of(m.weight), bias = norm_of(m.bias);
+  REQUIRE(bias < weight);
+  CHECK(mf::clip_each_norm(flat, 2 * weight) == 0);
+  CHECK(mf::clip_each_norm(flat, 0.5 * (weight + bias)) == 1);
+  CHECK(norm_of(m.weight) == doctest::Approx(0.5 * (weight + bias)));
+  CHECK(norm_of(m.bias) == bias);
+  CHECK(mf::clip_each_norm(flat, 0.1, "bias") == 1);
+  CHECK(norm_of(m.weight) == doctest::Approx(0.5 * (weight + bias)));
+  CHECK(norm_of(m.bias) == doctest::Approx(0.1));
+  CHECK_THROWS_AS(mf::clip_each_norm(flat, 0), mf::argument_error);
+  m.weight.gradient().data()[7] = std::nan("");
+  CHECK_THROWS_AS(mf::clip_each_norm(flat, 0.01), mf::argument_error);
+  CHECK(norm_of(m.bias) == doctest::Approx(0.1));
+}
+
 TEST_CASE("what is not finite is refused by name and place") {
   wide<mf::cpu<float>> m;
   mf::initialize(m, 1);

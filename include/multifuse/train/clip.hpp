@@ -46,22 +46,25 @@ template <class D> [[noreturn]] void refuse_gradients(const flat_parameters<D>& 
   throw argument_error("gradients", "the norm overflows", "finite gradients", "");
 }
 
+/// The sum of squares of `size` gradients. Throws as `global_norm`.
+template <class D> double squared_norm(const flat_parameters<D>& flat, const typename D::scalar* from, isize size) {
+  constexpr isize length = 1024;
+  using doubles = rebind<D, double>;
+  const tensor<doubles, shape<samples<>>> sums(shape<samples<>>((size + length - 1) / length));
+  D::for_each(sums.size(), 1, sum_of_squares_kernel<typename D::scalar>{from, sums.data(), size, length});
+  double total = 0;
+  for (const double sum : sums.to_host()) total += sum;
+  if (!std::isfinite(total)) refuse_gradients(flat);
+  return total;
+}
+
 }  // namespace detail
 
 /// Root of the sum of squares of all gradients. The same value on every run: sums in double, in a fixed order.
 /// Throws argument_error, which names the first parameter concerned, when a gradient is infinite or not a number.
 template <class D> double global_norm(const flat_parameters<D>& flat) {
-  constexpr isize length = 1024;
-  const isize size = flat.gradients.size();
-  if (size == 0) return 0;
-  using doubles = rebind<D, double>;
-  const tensor<doubles, shape<samples<>>> sums(shape<samples<>>((size + length - 1) / length));
-  D::for_each(sums.size(), 1,
-              detail::sum_of_squares_kernel<typename D::scalar>{flat.gradients.data(), sums.data(), size, length});
-  double total = 0;
-  for (const double sum : sums.to_host()) total += sum;
-  if (!std::isfinite(total)) detail::refuse_gradients(flat);
-  return std::sqrt(total);
+  if (flat.gradients.size() == 0) return 0;
+  return std::sqrt(detail::squared_norm(flat, flat.gradients.data(), flat.gradients.size()));
 }
 
 /// Scales all gradients so that their global norm is at most `limit` (Pascanu et al. 2013); returns the norm they had.
@@ -73,6 +76,25 @@ template <class D> double clip_global_norm(const flat_parameters<D>& flat, doubl
   if (norm > limit)
     D::for_each(1, flat.gradients.size(), detail::scale_kernel<T>{flat.gradients.data(), T(limit / norm)});
   return norm;
+}
+
+/// Scales the gradient of each parameter whose name contains `pattern`, as in `name_matches`, so that its own norm is at
+/// most `limit`, as DINO does (Caron et al. 2021); returns how many were scaled. Throws argument_error unless limit > 0,
+/// and as `global_norm`, before anything is scaled.
+template <class D> isize clip_each_norm(const flat_parameters<D>& flat, double limit, std::string_view pattern = "*") {
+  if (!(limit > 0)) throw argument_error("clip_each_norm", "unusable limit", "more than 0", std::to_string(limit));
+  using T = typename D::scalar;
+  global_norm(flat);
+  isize scaled = 0;
+  for (const auto& entry : flat.entries) {
+    if (!entry.trainable || !name_matches(entry.name, pattern)) continue;
+    T* const gradient = flat.gradients.data() + entry.offset;
+    const double norm = std::sqrt(detail::squared_norm(flat, gradient, entry.count));
+    if (norm <= limit) continue;
+    D::for_each(1, entry.count, detail::scale_kernel<T>{gradient, T(limit / norm)});
+    ++scaled;
+  }
+  return scaled;
 }
 
 }  // namespace multifuse
