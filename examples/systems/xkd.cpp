@@ -1,0 +1,250 @@
+// XKD on talking faces without labels: masked autoencoders of lips and voice that also learn from each other's teachers
+// (distillation) and keep the outputs of both alike (alignment), each switched on and off. The domain gap is the
+// discrepancy between the students' outputs; a linear classifier on frozen features says what they are good for.
+//
+//   xkd [--data DIR] [--out FILE.html] [--plot FILE.svg] [--quick]
+#include <cstdio>
+#include <future>
+#include <iostream>
+#include <multifuse/backend/cpu/cpu.hpp>
+#include <multifuse/modalities/clip_augment.hpp>
+#include <multifuse/systems/xkd.hpp>
+#include <multifuse/train/adam.hpp>
+#include <multifuse/train/evaluate/linear_probe.hpp>
+#include <multifuse/train/schedule.hpp>
+#include <multifuse/train/trainer.hpp>
+#include <numeric>
+
+#include "support/av_grid.hpp"
+#include "support/find_data.hpp"
+#include "support/plot.hpp"
+#include "support/report.hpp"
+
+namespace mf = multifuse;
+namespace xkd = multifuse::xkd;
+using mf::isize;
+using D = mf::cpu<float>;
+
+namespace {
+
+constexpr isize frames = 12, bins = 24, steps_of_sound = 44, part_of_sound = 24;
+constexpr xkd::config model_config{.clip = {frames, 24, 32}, .tubelet = {4, 8, 8}, .channels = 1,
+                                   .spectrogram = {1, bins, steps_of_sound}, .patch = {1, 6, 4},
+                                   .width = 48, .heads = 4, .depth = 2,
+                                   .decoder_width = 32, .decoder_heads = 4, .decoder_depth = 1,
+                                   .head = {64, 32, 64}, .video_masked = 0.6, .audio_masked = 0.6};
+using network = xkd::model<D, model_config>;
+using clips = mf::shape<mf::batch<>, mf::frames<>, mf::rows<>, mf::columns<>, mf::channels<1>>;
+using sounds = mf::shape<mf::batch<>, mf::rows<>, mf::columns<>, mf::channels<1>>;
+
+struct settings {
+  isize steps = 200, seeds = 3, batch = 32, items = 1 << 20;
+};
+
+/// Windows of sentences: lips from 0 to 1, log-mel energies [bins, time], and the digit spoken, for measuring alone.
+struct windows {
+  std::vector<mf::clip> lips, voices;  ///< voices have one frame
+  std::vector<isize> labels;
+  examples::statistics scale;  ///< of its voices
+  isize size() const { return std::ssize(labels); }
+};
+windows load(const std::filesystem::path& folder, std::string_view split, isize most) {
+  auto set = examples::av_grid(folder, split).words({.task = examples::grid_task::digit, .frames = frames});
+  auto config = examples::speech_log_mel();
+  config.bins = bins;
+  const auto energies = examples::log_mel_of(set, config);
+  const auto last = set.labels.begin() + std::min(most, set.size);
+  windows made{{}, {}, {set.labels.begin(), last}, examples::statistics::of(energies.values)};
+  for (isize i = 0; i < made.size(); ++i) {
+    mf::clip lips{frames, set.rows, set.columns, 1, {}}, voice{1, bins, steps_of_sound, 1, {}};
+    for (const float v : set.video_of(i)) lips.pixels.push_back(0.5f * v + 0.5f);
+    for (isize b = 0; b < bins; ++b)
+      for (isize t = 0; t < steps_of_sound; ++t)
+        voice.pixels.push_back(energies.values[std::size_t((i * energies.frames + t) * bins + b)]);
+    made.lips.push_back(std::move(lips)), made.voices.push_back(std::move(voice));
+  }
+  return made;
+}
+
+template <class S>
+mf::tensor<D, S> stacked(const S& shape, const std::vector<mf::clip>& views, const examples::statistics& scale) {
+  std::vector<float> all;
+  for (const mf::clip& one : views) all.insert(all.end(), one.pixels.begin(), one.pixels.end());
+  scale.normalize(all);
+  return {shape, std::span<const float>(all)};
+}
+
+struct batch {
+  xkd::both<mf::tensor<D, clips>, mf::tensor<D, sounds>> whole, parts;
+};
+
+/// Whole and partial views of items: random ones with a key, the whole and its middle without.
+batch views_of(const windows& set, const examples::statistics& scale, std::span<const isize> items,
+               const mf::random_key* key) {
+  std::vector<mf::clip> wholes, parts, voices, voice_parts;
+  for (isize n = 0; n < std::ssize(items); ++n) {
+    const auto item = std::size_t(items[std::size_t(n)]);
+    const auto &lips = set.lips[item], &voice = set.voices[item];
+    const mf::random_key own = key ? key->split(std::uint64_t(n)) : mf::random_key{};
+    isize drawn = 0;
+    const auto draw = [&] { return key ? mf::uniform(own, drawn++) : 0.5; };
+    const mf::color_jitter jitter = key ? mf::color_jitter{0.4, 0.4, 0, 0} : mf::color_jitter{};
+    const double flipped = key ? 0.5 : 0, blurred = key ? 0.5 : 0, least = key ? 0.5 : 1;
+    wholes.push_back(mf::random_view(
+        lips, {.rows = 24, .columns = 32, .least_area = least, .flipped = flipped, .jitter = jitter}, draw));
+    parts.push_back(mf::random_view(lips, {.frames = 8, .rows = 16, .columns = 24, .least_area = 0.3, .most_area = 0.7,
+                                           .flipped = flipped, .jitter = jitter, .blurred = blurred, .most_blur = 1},
+                                    draw));
+    mf::clip louder = voice;
+    const double volume = 0.8 + 0.4 * draw();  // 1 without a key; energies are its square
+    for (float& v : louder.pixels) v += float(2 * std::log(volume));
+    const isize from = isize(draw() * double(steps_of_sound - part_of_sound + 1));
+    voice_parts.push_back(mf::crop_and_resize(louder, {0, double(from), bins, part_of_sound}, bins, part_of_sound));
+    voices.push_back(std::move(louder));
+  }
+  const isize n = std::ssize(items);
+  const examples::statistics pixels{0.5, 0.25};
+  return {{stacked(clips(n, frames, 24, 32), wholes, pixels), stacked(sounds(n, bins, steps_of_sound), voices, scale)},
+          {stacked(clips(n, 8, 16, 24), parts, pixels), stacked(sounds(n, bins, part_of_sound), voice_parts, scale)}};
+}
+
+/// A modality's views with a random masking; `on` may put them on a tape.
+template <class M> auto masked(const batch& seen, mf::random_key key, const auto& on) {
+  const auto& whole = xkd::of<M>(seen.whole);
+  const isize tokens = model_config.view<M>().grid().elements();
+  const auto noise = mf::masking_noise<D>(whole.dims()[0], tokens, key.split(M::name));
+  return xkd::views{on(whole), on(xkd::of<M>(seen.parts)), mf::mask_by_noise(noise, model_config.visible<M>())};
+}
+
+struct strategy {
+  std::string name;
+  double alignment, distillation;  ///< weights; a negative one: not trained
+};
+
+/// Discrepancy, distillation, reconstruction of validation items, accuracies of probes of lips and of voices.
+using measures = std::array<double, 5>;
+
+struct material {
+  windows train, val;
+};
+measures measure(const network& model, const material& data) {
+  const auto& [train, val] = data;
+  std::vector<isize> all(val.labels.size());
+  std::iota(all.begin(), all.end(), 0);
+  const batch seen = views_of(val, train.scale, all, nullptr);
+  const auto same = [](const auto& x) { return x; };
+  const auto made = model(masked<xkd::video>(seen, {99, 1}, same), masked<xkd::audio>(seen, {99, 1}, same));
+  const auto number = [](const auto& x) { return double(x.to_host()[0]); };
+  const auto features = [&]<class M>(M*, const windows& set) {
+    std::vector<float> rows;
+    for (isize first = 0; first < set.size(); first += 100) {
+      std::vector<isize> items(std::size_t(std::min<isize>(100, set.size() - first)));
+      std::iota(items.begin(), items.end(), first);
+      const batch part = views_of(set, train.scale, items, nullptr);
+      const auto tokens = model.students.encode<M>(xkd::of<M>(model.students.outer).tokens(xkd::of<M>(part.whole)));
+      const auto means = mf::mean<mf::tokens_axis>(mf::without_class_token(tokens)).to_host();
+      rows.insert(rows.end(), means.begin(), means.end());
+    }
+    return rows;
+  };
+  const auto probe = [&]<class M>(M* modality) {
+    return mf::linear_probe_accuracy({features(modality, train), train.labels}, {features(modality, val), val.labels});
+  };
+  const auto& [lips, voices] = made.students;
+  return {number(made.student_alignment), 0.5 * (number(made.to_audio) + number(made.to_video)),
+          0.5 * (number(lips.reconstruction) + number(voices.reconstruction)),
+          probe(static_cast<xkd::video*>(nullptr)), probe(static_cast<xkd::audio*>(nullptr))};
+}
+
+measures run(const settings& chosen, const strategy& how, const material& data, std::uint64_t seed) {
+  network model;
+  mf::initialize(model, seed);
+  model.update_teachers(0, 0);
+  if (how.alignment < 0) return measure(model, data);
+  mf::adam<D> optimizer(model, {.second_beta = 0.95, .weight_decay = 0.05});
+  const xkd::settings weights{.alignment = how.alignment, .distillation = how.distillation};
+  const mf::schedule::linear_warm_up rise(chosen.steps / 10 + 1);
+  const mf::schedule::cosine fall(chosen.steps);
+  mf::train(optimizer,
+            {.steps_per_epoch = chosen.steps,
+             .learning_rate = 1e-3,
+             .schedule = [&](isize step) { return rise(step) * fall(step); },
+             .clip_norm = 1,
+             .seed = seed,
+             .after_step = [&](const mf::step_report&) { model.update_teachers(0.99, 0.99); },
+             .progress = nullptr},
+            [&](const mf::training_step& now) {
+              std::vector<isize> items;
+              for (isize n = 0; n < chosen.batch; ++n)
+                items.push_back(mf::uniform_integer(now.random.split("items"), n, data.train.size()));
+              const batch seen = views_of(data.train, data.train.scale, items, &now.random);
+              const auto on = [&](const auto& x) { return now.record(x); };
+              const auto made =
+                  model(masked<xkd::video>(seen, now.random, on), masked<xkd::audio>(seen, now.random, on), weights);
+              model.update_centers(made);
+              return made.total;
+            });
+  return measure(model, data);
+}
+
+}  // namespace
+
+int main(int count, char** arguments) try {
+  settings chosen;
+  std::filesystem::path data, out = "xkd.html", plot;
+  for (int i = 1; i < count; ++i) {
+    const std::string_view option = arguments[i];
+    if (option == "--quick") {
+      chosen = {.steps = 10, .seeds = 1, .batch = 16, .items = 100};
+    } else if ((option == "--data" || option == "--out" || option == "--plot") && i + 1 < count) {
+      (option == "--data" ? data : option == "--out" ? out : plot) = arguments[++i];
+    } else {
+      std::cerr << "usage: xkd [--data DIR] [--out FILE.html] [--plot FILE.svg] [--quick]\n";
+      return 2;
+    }
+  }
+  const auto location = examples::find_data({.requested = data}, std::cerr);
+  const material all{load(location.grid(), "train", chosen.items), load(location.grid(), "val", chosen.items)};
+  const std::vector<strategy> strategies{
+      {"untrained", -1, 0}, {"reconstruction", 0, 0}, {"+ distillation", 0, 1}, {"+ alignment", 1, 0}, {"XKD", 1, 1}};
+  examples::text_table table{{"losses", "domain gap", "distillation", "reconstruction", "probe lips", "probe voice"}};
+  examples::bar_plot gap{.title = "Domain gap of lips and voices", .value = {"discrepancy"}, .groups = {{"gap", {}}}};
+  std::vector<std::future<measures>> runs;  // each is the same whatever runs beside it
+  for (const strategy& how : strategies)
+    for (isize seed = 1; seed <= chosen.seeds; ++seed)
+      runs.push_back(std::async(std::launch::async, [&, seed] { return run(chosen, how, all, std::uint64_t(seed)); }));
+  auto next = runs.begin();
+  for (const strategy& how : strategies) {
+    std::vector<measures> found;
+    for (isize seed = 0; seed < chosen.seeds; ++seed, ++next) found.push_back(next->get());
+    table.rows.push_back({how.name}), gap.categories.push_back(how.name);
+    for (std::size_t k = 0; k < 5; ++k) {
+      double mean = 0, squares = 0;
+      for (const measures& one : found) mean += one[k] / double(found.size());
+      for (const measures& one : found) squares += (one[k] - mean) * (one[k] - mean);
+      const double deviation = std::sqrt(squares / std::max(1.0, double(found.size()) - 1)), unit = k < 3 ? 1 : 100;
+      char text[40];
+      std::snprintf(text, sizeof text, k < 3 ? "%.3f \u00b1 %.3f" : "%.1f \u00b1 %.1f", unit * mean, unit * deviation);
+      table.rows.back().push_back(text);
+      std::cout << (k ? ", " : how.name + ": ") << table.columns[k + 1] << " " << text;
+      if (k == 0) gap.groups[0].values.push_back(mean), gap.groups[0].errors.push_back(deviation);
+    }
+    std::cout << std::endl;
+  }
+  examples::report page("XKD: learning from the other modality's teacher", location.description);
+  page.paragraph("Digits spoken in sentences; " + std::to_string(chosen.steps) + " steps without labels, seeds: " +
+                 std::to_string(chosen.seeds) + ", sentences to measure on: " + std::to_string(all.val.size()) + ".");
+  page.table(table, "Mean and standard deviation; probes in percent, chance is 10");
+  page.figure(gap.svg(), "Between the students' outputs, smaller is closer. Bars: one standard deviation.", true);
+  page.write(out);
+  if (!plot.empty()) {
+    mf::atomic_file file(plot);
+    file.write(examples::standalone_svg(gap.svg()));
+    file.commit();
+  }
+  std::cout << "report: " << out.string() << "\n";
+  return 0;
+} catch (const std::exception& problem) {
+  std::cerr << "xkd: " << problem.what() << "\n";
+  return 1;
+}
