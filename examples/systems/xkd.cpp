@@ -128,7 +128,7 @@ struct material {
   windows train, val;
 };
 measures measure(const network& model, const material& data) {
-  const auto& [train, val] = data;
+  const windows &train = data.train, &val = data.val;
   std::vector<isize> all(val.labels.size());
   std::iota(all.begin(), all.end(), 0);
   const batch seen = views_of(val, train.scale, all, nullptr);
