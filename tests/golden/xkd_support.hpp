@@ -218,7 +218,9 @@ template <class C, class Precise, xkd::sharing Shared> void check(golden::file& 
   disturb(repeated.students.of_video.outputs, 1), disturb(repeated.students.of_audio.outputs, 2);
   other.run_backward();
   const auto effects = gradients_of(model, table, again);
-  for (const auto& [name, ours] : gradients) {
+  for (const auto& entry : gradients) {
+    const std::string& name = entry.first;
+    const std::vector<float>& ours = entry.second;
     INFO(name);
     if (file.has(name)) {
       const double scale = golden::largest(file.values(name)), effect = golden::largest(effects.at(name));
