@@ -29,7 +29,7 @@ template <class Encoder> void check_stream(golden::file& file, const std::string
 
 }  // namespace
 
-TEST_CASE("streams, fused blocks, logits, loss and gradients as released; parameters under their official names") {
+TEST_CASE("streams, fused blocks, logits, loss and gradients as released, parameters under their official names") {
   golden::file file(golden::sft::path);
   golden_sft::setting<C, false> net(file);
   check_stream(file, "rgb", net.model.rgb, no_grad(net.rgb));

@@ -9,11 +9,18 @@
 
 namespace multifuse {
 
+namespace detail {
+/// What is asked of a pointwise function; refused once, however many expressions use it.
+template <class F> struct checked_function {
+  static_assert(F::flops >= 0, "multifuse: a pointwise function says how many operations an element takes");
+};
+}  // namespace detail
+
 /// A lazy pointwise expression: `F` applied to operands that are tensors, variables, parameters, numbers or expressions.
 /// It is evaluated in one pass when an operation, a layer or `evaluate` needs its elements.
 /// `F` has `static T value(T...)`, `static slopes<T, N> slopes(T...)` (one derivative for each argument) and `flops`.
 template <class F, class... A> struct pointwise {
-  static_assert(F::flops >= 0, "multifuse: a pointwise function says how many operations an element takes");
+  static_assert(sizeof(detail::checked_function<F>) > 0);
   F function;
   pack<A...> operands;
 };
