@@ -39,11 +39,4 @@ template <value X> constexpr auto without_class_token(const X& x) {
   return slice<tokens_axis>(x, 1, extent<tokens_axis>(x) - 1);
 }
 
-/// The same tokens with their number left out of the type, so that layers are compiled once for views of all sizes.
-template <value X> constexpr auto any_number_of_tokens(const X& expression) {
-  const auto x = evaluate(expression);
-  using R = resize_axis<detail::shape_of_t<X>, tokens_axis, dynamic>;
-  return detail::seen_as(R::from(x.dims().extents()), x);
-}
-
 }  // namespace multifuse

@@ -35,7 +35,7 @@ template <class D, isize In, masked_decoder_config C> struct masked_decoder {
   template <value X> auto operator()(const X& latent, const random_masking<D>& masking) const {
     const auto x = entrance(latent);
     const auto all = concat<tokens_axis>(slice<tokens_axis>(x, 0, 1), hidden(without_class_token(x), masking));
-    return exit(without_class_token(blocks(any_number_of_tokens(positions(all)))));
+    return exit(without_class_token(blocks(positions(all))));
   }
 };
 

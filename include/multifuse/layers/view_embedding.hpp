@@ -17,7 +17,7 @@ struct view_embedding_config {
 };
 
 /// Tokens of an image or a video, or of a part of one, with learned positions, and a class token with a position of its
-/// own. The number of tokens is not part of the type, so that what follows is compiled once for views of all sizes.
+/// own.
 template <class D, view_embedding_config C, isize Width> struct view_embedding {
   std::conditional_t<C.video, tubelet_embedding<D, C.patch, C.channels, Width>,
                      patch_embedding<D, C.patch, C.channels, Width>>
@@ -37,7 +37,7 @@ template <class D, view_embedding_config C, isize Width> struct view_embedding {
   template <value X> constexpr auto operator()(const X& view) const {
     patch_size grid{1, extent<rows_axis>(view) / C.patch.rows, extent<columns_axis>(view) / C.patch.columns};
     if constexpr (C.video) grid.frames = extent<frames_axis>(view) / C.patch.frames;
-    return any_number_of_tokens(positions(embedding(view), grid));
+    return positions(embedding(view), grid);
   }
   /// The class token in front of tokens: all of them, or those that are visible.
   template <value X> constexpr auto with_class_token(const X& x) const {

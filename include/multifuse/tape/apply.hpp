@@ -33,14 +33,14 @@ template <bool Keep, class D, class S> tensor<D, S> kept(const tensor<D, S>& x) 
     return tensor<D, S>({}, nullptr, x.dims());
 }
 
-/// Operations compute with shapes of run-time extents, so that one compiled kernel serves all of the same axes; what is
-/// known at compile time has been checked by then.
-template <bool Static, class S> struct computed_shape_of { using type = runtime_shape<S>; };
-template <class S> struct computed_shape_of<true, S> { using type = S; };
-template <bool Static, class S> constexpr auto computed_dims(const S& shape) {
-  return computed_shape_of<Static, S>::type::seen_as(shape.extents());
+/// What an operation computes with in place of a shape, tensor or sink: one compiled kernel serves all extents of the same
+/// axes, unless the operation reads them from the types. What is known at compile time has been checked by then.
+template <class Op, class X> constexpr auto for_computing(const X& x) {
+  if constexpr (requires { Op::reads_static_extents; })
+    return x;
+  else
+    return at_run_time(x);
 }
-template <class Op> inline constexpr bool reads_static_extents = requires { Op::reads_static_extents; };
 
 /// The part of an operation that computes, without what only checks and names.
 template <class Op> constexpr const auto& computation_of(const Op& op) {
@@ -48,14 +48,6 @@ template <class Op> constexpr const auto& computation_of(const Op& op) {
     return static_cast<const typename Op::computation&>(op);
   else
     return op;
-}
-
-/// The elements of an operand, and where its gradient goes, for computing.
-template <bool Static, class D, class S> auto elements_of(const tensor<D, S>& x) {
-  return tensor<D, typename computed_shape_of<Static, S>::type>(x.owner(), x.data(), computed_dims<Static>(x.dims()));
-}
-template <bool Static, class D, class S> auto target_of(const gradient_sink<D, S>& to) {
-  return to.reshaped(computed_dims<Static>(to.dims()));
 }
 
 /// Where the result goes: new memory, or that of the operand.
@@ -108,23 +100,22 @@ gradient_slot<D>* apply_recorded(tape& recorder, const Op& op, const tensor<D, S
 }
 
 template <class D, class Op, class S, class... X> auto apply_computed(const Op& op, const S& result, const X&... operands) {
-  constexpr bool fixed = reads_static_extents<Op>;
   if constexpr (!reads_shapes<Op>) (require_elements(plain_tensor(operands)), ...);
   const auto& work = computation_of(op);
-  const auto y = room_for<Op, D>(computed_dims<fixed>(result), plain_tensor(operands)...);
-  tensor<D, S> seen(y.owner(), y.data(), result);
+  const auto y = room_for<Op, D>(for_computing<Op>(result), plain_tensor(operands)...);
+  auto seen = y.reshaped(result);
   if constexpr ((on_tape<X> || ...)) {
     tape* recorder = nullptr;
     ((recorder = same_recorder(recorder, recorder_of(operands))), ...);
     gradient_slot<D>* slot = nullptr;
     if ((wants_gradient(operands) || ...))
-      slot = apply_recorded(*recorder, work, y, make_pack(target_of<fixed>(sink_of(operands))...),
-                            elements_of<fixed>(plain_tensor(operands))...);
+      slot = apply_recorded(*recorder, work, y, make_pack(for_computing<Op>(sink_of(operands))...),
+                            for_computing<Op>(plain_tensor(operands))...);
     else
-      work.forward(y, elements_of<fixed>(plain_tensor(operands))...);
+      work.forward(y, for_computing<Op>(plain_tensor(operands))...);
     return variable<D, S>(*recorder, std::move(seen), slot);
   } else {
-    work.forward(y, elements_of<fixed>(plain_tensor(operands))...);
+    work.forward(y, for_computing<Op>(plain_tensor(operands))...);
     return seen;
   }
 }

@@ -165,13 +165,15 @@ template <class D, class R, class X> auto make_target(const R& result, const X& 
   }
 }
 
-/// An expression whose leaves have shapes of run-time extents, so that its kernel serves all of them. (Parameters keep
-/// theirs: a model has one of each.)
+/// A shape, value or gradient sink with extents of run time in its type, so that what is compiled for it serves all
+/// extents. (Parameters in expressions keep theirs: a model has one of each.)
+template <class... A> constexpr auto at_run_time(const shape<A...>& x) {
+  return runtime_shape<shape<A...>>::unchecked(x.extents());
+}
+template <class D, class S> auto at_run_time(const gradient_sink<D, S>& x) { return x.reshaped(at_run_time(x.dims())); }
 constexpr number at_run_time(const number& x) { return x; }
 template <class P> constexpr reference_to<P> at_run_time(const reference_to<P>& x) { return x; }
-template <class D, class S> tensor<D, runtime_shape<S>> at_run_time(const tensor<D, S>& x) {
-  return {x.owner(), x.data(), runtime_shape<S>::seen_as(x.dims().extents())};
-}
+template <class D, class S> auto at_run_time(const tensor<D, S>& x) { return x.reshaped(at_run_time(x.dims())); }
 template <class D, class S> variable<D, runtime_shape<S>> at_run_time(const variable<D, S>& x) {
   return {x.recorder(), at_run_time(x.value()), x.slot()};
 }
@@ -184,10 +186,10 @@ template <class F, class... A> auto at_run_time(const pointwise<F, A...>& x) {
 
 /// The same value with the extents in its type again.
 template <class D, class R, class S> tensor<D, S> with_shape(const S& shape, const tensor<D, R>& x) {
-  return {x.owner(), x.data(), shape};
+  return x.reshaped(shape);
 }
 template <class D, class R, class S> variable<D, S> with_shape(const S& shape, const variable<D, R>& x) {
-  return {x.recorder(), with_shape(shape, x.value()), x.slot()};
+  return {x.recorder(), x.value().reshaped(shape), x.slot()};
 }
 
 /// f(x), where f keeps the shape of a tensor or variable: compiled once for all extents. (Meta keeps them: they count.)

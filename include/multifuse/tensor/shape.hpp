@@ -64,8 +64,8 @@ template <class... Axes> struct shape {
     return result;
   }
 
-  /// The shape with the extents of one that was checked, or of an empty one.
-  static constexpr shape seen_as(const std::array<isize, rank>& extents) {
+  /// The shape with the extents of one that was checked, or of an empty one, without another check.
+  static constexpr shape unchecked(const std::array<isize, rank>& extents) {
     shape result;
     result.extents_ = extents;
     return result;
