@@ -21,8 +21,8 @@ template <class W, class X> refined_tokens(W, X) -> refined_tokens<W, X>;
 template <value X, value A, value B>
 constexpr auto refine_by_attention(const X& x, const A& own, const B& other, refinement mode = refinement::ratio) {
   const auto whole = mean<keys_axis>(other);
-  const auto ratio = evaluate(own * (whole / mean<keys_axis>(own)));
-  const auto weights = mode == refinement::softmax ? softmax(own * whole) : ratio;
+  const auto weights =
+      mode == refinement::softmax ? softmax(own * whole) : evaluate(own * (whole / mean<keys_axis>(own)));
   const auto weighted = evaluate(x * rename<keys_axis, tokens_axis>(mean<heads_axis>(weights)));
   const auto energy = [](const auto& z) { return sum<width_axis>(square(mean<tokens_axis>(z))); };
   return refined_tokens{weights, evaluate(weighted * sqrt(energy(x) / energy(weighted)))};

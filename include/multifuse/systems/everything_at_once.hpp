@@ -218,13 +218,7 @@ template <class D, config C> name_table official_names(const model<D, C>&) {
   if (C.shared_projection) gated("projections", "proj");
   all.map("missing.vector", "fusion.masking_token");
   if (C.class_token) all.map("front.vectors", "fusion.cls_token", official::shaped({1, 1, C.width}));
-  for (isize i = 0; i < C.depth; ++i) {
-    const std::string at = "blocks." + std::to_string(i) + ".";
-    const auto block = table.within(at, "fusion." + at);
-    pytorch::norm(block, "attention_norm", "norm1"), pytorch::attention(block, "attention", "attn", C.width);
-    pytorch::norm(block, "mlp_norm", "norm2");
-    pytorch::linear(block, "mlp.expand", "mlp.fc1"), pytorch::linear(block, "mlp.contract", "mlp.fc2");
-  }
+  pytorch::vision_blocks(all, "blocks.", "fusion.blocks.", C.depth, C.width);
   const auto& n = C.audio_network;
   const auto network = table.within("audio_network.", "davenet.");
   network.map("first.weight", "conv1.weight", official::shaped({n.widths[0], 1, C.bins, 1}));

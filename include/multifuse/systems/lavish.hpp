@@ -227,14 +227,6 @@ template <value X, value Y> constexpr auto localization_loss(const X& probabilit
   return binary_cross_entropy_of_probabilities(probabilities, labels);
 }
 
-namespace detail {
-inline void name_batch_norm(const name_table::scope& table, const std::string& ours, const std::string& official) {
-  pytorch::norm(table, ours, official);
-  table.map(ours + ".running_mean", official + ".running_mean");
-  table.map(ours + ".running_variance", official + ".running_var");
-}
-}  // namespace detail
-
 /// The official parameter names ("VisualAdapter") of one adapter of this width.
 inline void name_adapter(const name_table::scope& one, isize width, const adapter_config& c) {
   if (c.latents > 0) one.map("latents", "my_tokens"), one.map("exchange_gate", "gate_av");
@@ -243,12 +235,12 @@ inline void name_adapter(const name_table::scope& one, isize width, const adapte
   if (c.norm_after) pytorch::norm(one, "norm_after", "ln_post");
   if (c.kind == adapter_kind::linear) {
     one.map("map.weight", "conv.weight");
-    if (c.batch_norm) detail::name_batch_norm(one, "output_norm", "bn");
+    if (c.batch_norm) pytorch::batch_norm(one, "output_norm", "bn");
   } else {
     const isize hidden = width / c.reduction;
     one.map("down.weight", "down_sampler.weight", official::shaped({hidden, width / c.groups, 1, 1}));
     one.map("up.weight", "up_sampler.weight", official::shaped({width, hidden / c.groups, 1, 1}));
-    if (c.batch_norm) detail::name_batch_norm(one, "hidden_norm", "bn1"), detail::name_batch_norm(one, "output_norm", "bn2");
+    if (c.batch_norm) pytorch::batch_norm(one, "hidden_norm", "bn1"), pytorch::batch_norm(one, "output_norm", "bn2");
   }
   one.unused("ln_before."), one.unused("gate_tk");
 }
@@ -316,12 +308,7 @@ template <class D, vit_config C> name_table official_names(const vit_model<D, C>
   table.map("class_token.vectors", "ViT.v.cls_token", official::shaped({1, 1, C.width}));
   table.map("positions.table", "ViT.v.pos_embed", official::shaped({1, vit_model<D, C>::image_tokens, C.width}));
   detail::name_adapters(table, "layers", C.adapters, C.width, C.depth, 0);
-  for (isize k = 0; k < C.depth; ++k) {
-    const auto block = table.within("layers.shared." + std::to_string(k) + ".", "ViT.v.blocks." + std::to_string(k) + ".");
-    pytorch::norm(block, "attention_norm", "norm1"), pytorch::norm(block, "mlp_norm", "norm2");
-    pytorch::attention(block, "attention", "attn", C.width);
-    pytorch::linear(block, "mlp.expand", "mlp.fc1"), pytorch::linear(block, "mlp.contract", "mlp.fc2");
-  }
+  pytorch::vision_blocks(table.within("", ""), "layers.shared.", "ViT.v.blocks.", C.depth, C.width);
   return table;
 }
 

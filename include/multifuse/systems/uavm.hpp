@@ -212,15 +212,7 @@ inline void name_encoder(const name_table::scope& stage, isize depth, isize toke
   pytorch::linear(stage, "in_proj", "in_proj");
   stage.map("positions.table", "pos_embed", official::shaped({1, tokens, width}));
   name_normalized_linear(stage.within("mlp_head.", "mlp_head."));
-  for (isize layer = 0; layer < depth; ++layer) {
-    const std::string name = "blocks." + std::to_string(layer) + ".";
-    const auto block = stage.within(name, name);
-    pytorch::norm(block, "attention_norm", "norm1");
-    pytorch::attention(block, "attention", "attn", width, false);
-    pytorch::norm(block, "mlp_norm", "norm2");
-    pytorch::linear(block, "mlp.expand", "mlp.fc1");
-    pytorch::linear(block, "mlp.contract", "mlp.fc2");
-  }
+  pytorch::vision_blocks(stage, "blocks.", "blocks.", depth, width, false);
 }
 }  // namespace detail
 
