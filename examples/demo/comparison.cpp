@@ -5,6 +5,7 @@
 #include <iomanip>
 
 #include "multifuse/train/progress.hpp"
+#include "support/spread.hpp"
 #include "support/svg.hpp"
 
 namespace demo {
@@ -17,11 +18,9 @@ double strategy_results::accuracy(std::size_t condition) const {
 }
 
 double strategy_results::deviation(std::size_t condition) const {
-  if (runs.size() < 2) return 0;
-  const double center = accuracy(condition);
-  double squares = 0;
-  for (const outcome& run : runs) squares += std::pow(run.accuracy[condition] - center, 2);
-  return std::sqrt(squares / double(runs.size() - 1));
+  std::vector<double> accuracies;
+  for (const outcome& run : runs) accuracies.push_back(run.accuracy[condition]);
+  return examples::spread(accuracies).deviation;
 }
 
 std::size_t comparison::best(bool fusion) const {

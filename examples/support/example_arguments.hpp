@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <iostream>
+#include <string>
 #include <string_view>
 
 #include "multifuse/core/error.hpp"
@@ -38,10 +39,10 @@ inline example_arguments parse_arguments(int count, char** arguments, std::strin
   return result;
 }
 
-/// A drawing as a file of its own. @throws file_error  when it cannot be written
-inline void write_drawing(const std::filesystem::path& path, std::string_view svg) {
+/// A drawing as a file of its own, with its style. @throws file_error  when it cannot be written
+inline void write_drawing(const std::filesystem::path& path, const std::string& svg) {
   multifuse::atomic_file file(path);
-  file.write(svg);
+  file.write(standalone_svg(svg));
   file.commit();
 }
 

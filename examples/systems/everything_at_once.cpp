@@ -14,6 +14,7 @@
 #include "support/find_data.hpp"
 #include "support/plot.hpp"
 #include "support/report.hpp"
+#include "support/spread.hpp"
 
 namespace {
 namespace mf = multifuse;
@@ -172,17 +173,6 @@ std::vector<found> run(const sentences& train, const sentences& test, double fus
   return retrieve(*model, test);
 }
 
-double mean_of(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double v : values) sum += v;
-  return sum / double(values.size());
-}
-double deviation_of(const std::vector<double>& values) {
-  double squares = 0;
-  for (const double v : values) squares += (v - mean_of(values)) * (v - mean_of(values));
-  return values.size() < 2 ? 0 : std::sqrt(squares / double(values.size() - 1));
-}
-
 void show(const examples::example_arguments& arguments) {
   const isize steps = arguments.quick ? 20 : 300, seeds = arguments.quick ? 1 : 3;
   const auto where = examples::find_data({.requested = arguments.data}, std::cerr);
@@ -210,16 +200,15 @@ void show(const examples::example_arguments& arguments) {
       const auto over_seeds = [&](double found::*number) {
         std::vector<double> values;
         for (const auto& one : runs) values.push_back(one[d].*number);
-        return values;
+        return examples::spread(values);
       };
-      const auto first = over_seeds(&found::first);
-      char cell[3][40];
-      std::snprintf(cell[0], sizeof cell[0], "%.1f \u00b1 %.1f", mean_of(first), deviation_of(first));
-      std::snprintf(cell[1], sizeof cell[1], "%.1f", mean_of(over_seeds(&found::fifth)));
-      std::snprintf(cell[2], sizeof cell[2], "%.1f", mean_of(over_seeds(&found::median)));
-      for (const auto* one : cell) table.rows[d].push_back(one);
-      bar.values.push_back(mean_of(first)), bar.errors.push_back(deviation_of(first));
-      std::printf("  %-32s R@1 %-12s R@5 %s, median rank %s\n", directions[d], cell[0], cell[1], cell[2]);
+      const examples::spread first = over_seeds(&found::first);
+      const std::string texts[]{first.text(), examples::fixed_text(over_seeds(&found::fifth).mean, 1),
+                                examples::fixed_text(over_seeds(&found::median).mean, 1)};
+      table.rows[d].insert(table.rows[d].end(), std::begin(texts), std::end(texts));
+      bar.values.push_back(first.mean), bar.errors.push_back(first.deviation);
+      std::printf("  %-32s R@1 %-12s R@5 %s, median rank %s\n", directions[d], texts[0].c_str(), texts[1].c_str(),
+                  texts[2].c_str());
       std::fflush(stdout);
     }
     bars.groups.push_back(std::move(bar));
@@ -237,7 +226,7 @@ void show(const examples::example_arguments& arguments) {
   page.figure(bars.svg(), "Both: the other two modalities. Averaged: the mean of their embeddings, each computed "
                           "alone. Error bars: one standard deviation over the seeds.", true);
   page.write(arguments.out);
-  if (!arguments.plot.empty()) examples::write_drawing(arguments.plot, examples::standalone_svg(bars.svg()));
+  if (!arguments.plot.empty()) examples::write_drawing(arguments.plot, bars.svg());
   std::printf("report: %s\n", arguments.out.string().c_str());
 }
 

@@ -1,7 +1,6 @@
 // SFT on talking faces: which of ten digits is spoken, from lips, voice in noise, and the lips' movement? The claim: with its
 // tokens pooled to a handful before fusion, the model stays as accurate and costs a fraction.
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <memory>
 
@@ -12,6 +11,7 @@
 #include "support/find_data.hpp"
 #include "support/plot.hpp"
 #include "support/report.hpp"
+#include "support/spread.hpp"
 
 namespace {
 namespace mf = multifuse;
@@ -74,17 +74,6 @@ struct outcome {
   std::vector<double> accuracy = {};  // of each seed
   double forward_flops = 0, training_ms = 0, inference_ms = 0, peak_mib = 0;
   isize parameters = 0, tokens = 0;
-
-  double mean() const {
-    double sum = 0;
-    for (const double a : accuracy) sum += a;
-    return sum / double(accuracy.size());
-  }
-  double deviation() const {
-    double squares = 0;
-    for (const double a : accuracy) squares += (a - mean()) * (a - mean());
-    return accuracy.size() < 2 ? 0 : std::sqrt(squares / double(accuracy.size() - 1));
-  }
 };
 
 template <mf::sft::config C> double accuracy_of(const mf::sft::model<dev, C>& model, const clips& test) {
@@ -142,17 +131,11 @@ template <mf::sft::config C> outcome train(std::string name, const clips& data, 
     result.accuracy.push_back(accuracy_of<C>(*model, test));
     result.inference_ms += 1e3 * (mf::steady_seconds() - tested) / double(test.size * seeds);
   }
-  std::printf("%-22s %5.1f +- %.1f %%  %7.2f MFLOP  %6.1f ms a step  %6.3f ms a clip  %6.1f MiB\n", result.name.c_str(),
-              result.mean(), result.deviation(), result.forward_flops / 1e6, result.training_ms, result.inference_ms,
+  std::printf("%-22s %s %%  %7.2f MFLOP  %6.1f ms a step  %6.3f ms a clip  %6.1f MiB\n", result.name.c_str(),
+              examples::spread(result.accuracy).text().c_str(), result.forward_flops / 1e6, result.training_ms, result.inference_ms,
               result.peak_mib);
   std::fflush(stdout);
   return result;
-}
-
-std::string number(double value, int digits) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
 }
 
 void run(const examples::example_arguments& arguments) {
@@ -176,6 +159,7 @@ void run(const examples::example_arguments& arguments) {
                                    train<with(max)>("largest of windows", data, test, steps, seeds),
                                    train<with(top_tokens)>("most attended tokens", data, test, steps, seeds)};
 
+  using examples::fixed_text;
   examples::scatter_plot plot{.title = "Accuracy against cost",
                               .x = {.label = "MFLOP of a clip, forward"},
                               .y = {.label = "accuracy, %"},
@@ -183,11 +167,12 @@ void run(const examples::example_arguments& arguments) {
   examples::text_table table{.columns = {"pooling", "accuracy, %", "fused tokens", "MFLOP", "parameters", "ms a step",
                                          "ms a clip", "peak MiB"}};
   for (const outcome& one : found) {
-    plot.points.push_back({one.name, one.tokens > 50 ? "all tokens" : "pooled", one.forward_flops / 1e6, one.mean(),
-                           one.mean() - one.deviation(), one.mean() + one.deviation()});
-    table.rows.push_back({one.name, number(one.mean(), 1) + " \u00b1 " + number(one.deviation(), 1),
-                          std::to_string(one.tokens), number(one.forward_flops / 1e6, 2), std::to_string(one.parameters),
-                          number(one.training_ms, 1), number(one.inference_ms, 3), number(one.peak_mib, 1)});
+    const examples::spread accuracy(one.accuracy);
+    plot.points.push_back({one.name, one.tokens > 50 ? "all tokens" : "pooled", one.forward_flops / 1e6,
+                           accuracy.mean, accuracy.mean - accuracy.deviation, accuracy.mean + accuracy.deviation});
+    table.rows.push_back({one.name, accuracy.text(),
+                          std::to_string(one.tokens), fixed_text(one.forward_flops / 1e6, 2), std::to_string(one.parameters),
+                          fixed_text(one.training_ms, 1), fixed_text(one.inference_ms, 3), fixed_text(one.peak_mib, 1)});
   }
   const std::string drawing = plot.svg();
   examples::report page("SFT: few tokens are enough",

@@ -14,9 +14,11 @@
 #include <multifuse/train/trainer.hpp>
 
 #include "support/av_digits.hpp"
+#include "support/example_arguments.hpp"
 #include "support/find_data.hpp"
 #include "support/plot.hpp"
 #include "support/report.hpp"
+#include "support/spread.hpp"
 
 namespace mf = multifuse;
 namespace xdc = multifuse::xdc;
@@ -162,36 +164,9 @@ outcome run(const settings& chosen, const pairs& train, const pairs& val, std::u
   return made;
 }
 
-struct spread {
-  double mean = 0, deviation = 0;
-  explicit spread(const std::vector<double>& values) {
-    for (const double v : values) mean += v / double(values.size());
-    for (const double v : values) deviation += (v - mean) * (v - mean) / std::max(1.0, double(values.size()) - 1);
-    deviation = std::sqrt(deviation);
-  }
-  std::string text() const {
-    char line[40];
-    return {line, std::size_t(std::snprintf(line, sizeof line, "%.1f \u00b1 %.1f", 100 * mean, 100 * deviation))};
-  }
-};
-
-}  // namespace
-
-int main(int count, char** arguments) try {
-  settings chosen;
-  std::filesystem::path data, out = "xdc.html", plot;
-  for (int i = 1; i < count; ++i) {
-    const std::string_view option = arguments[i];
-    if (option == "--quick") {
-      chosen = {.pairs = 300, .seeds = 1, .rounds = 2, .epochs = 1};
-    } else if ((option == "--data" || option == "--out" || option == "--plot") && i + 1 < count) {
-      (option == "--data" ? data : option == "--out" ? out : plot) = arguments[++i];
-    } else {
-      std::cerr << "usage: xdc [--data DIR] [--out FILE.html] [--plot FILE.svg] [--quick]\n";
-      return 2;
-    }
-  }
-  const auto location = examples::find_data({.requested = data}, std::cerr);
+void show(const examples::example_arguments& arguments) {
+  const settings chosen = arguments.quick ? settings{.pairs = 300, .seeds = 1, .rounds = 2, .epochs = 1} : settings{};
+  const auto location = examples::find_data({.requested = arguments.data}, std::cerr);
   auto train = load(location.digits(), "train", chosen.pairs), val = load(location.digits(), "val", chosen.pairs);
   for (auto member : {&pairs::video, &pairs::audio}) {
     const auto scale = examples::statistics::of((train.*member).values);
@@ -212,17 +187,17 @@ int main(int count, char** arguments) try {
     const auto of = [&](std::size_t round, std::size_t which) {
       std::vector<double> values;
       for (const outcome& one : found) values.push_back(one[round][which]);
-      return spread(values);
+      return examples::spread(values);
     };
     const auto row = [&](const std::string& title, std::size_t round) {
       table.rows.push_back({title});
-      for (std::size_t which = 0; which < 6; ++which) table.rows.back().push_back(of(round, which).text());
+      for (std::size_t which = 0; which < 6; ++which) table.rows.back().push_back(of(round, which).text(1, 100));
     };
     if (table.rows.empty()) row("untrained", 0);
     row(name, std::size_t(chosen.rounds));
     examples::series line{name, {}, {}};
     for (std::size_t r = 0; r <= std::size_t(chosen.rounds); ++r) {
-      const spread purity = of(r, 1);
+      const examples::spread purity = of(r, 1);
       line.x.push_back(double(r)), line.y.push_back(100 * purity.mean);
       line.low.push_back(100 * (purity.mean - purity.deviation));
       line.high.push_back(100 * (purity.mean + purity.deviation));
@@ -236,15 +211,11 @@ int main(int count, char** arguments) try {
   page.paragraph("No label is learned. Percent, mean and deviation over " + std::to_string(chosen.seeds) + " seeds.");
   page.table(table, std::to_string(chosen.pairs) + " pairs, after " + std::to_string(chosen.rounds) + " rounds");
   page.figure(curves.svg(), "Round 0 is the untrained network. Bands: one standard deviation over the seeds.", true);
-  page.write(out);
-  if (!plot.empty()) {
-    mf::atomic_file file(plot);
-    file.write(examples::standalone_svg(curves.svg()));
-    file.commit();
-  }
-  std::cout << "report: " << out.string() << "\n";
-  return 0;
-} catch (const std::exception& problem) {
-  std::cerr << "xdc: " << problem.what() << "\n";
-  return 1;
+  page.write(arguments.out);
+  if (!arguments.plot.empty()) examples::write_drawing(arguments.plot, curves.svg());
+  std::cout << "report: " << arguments.out.string() << "\n";
 }
+
+}  // namespace
+
+int main(int count, char** arguments) { return examples::run_example(count, arguments, "xdc.html", show); }

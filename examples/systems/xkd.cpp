@@ -16,9 +16,11 @@
 #include <numeric>
 
 #include "support/av_grid.hpp"
+#include "support/example_arguments.hpp"
 #include "support/find_data.hpp"
 #include "support/plot.hpp"
 #include "support/report.hpp"
+#include "support/spread.hpp"
 
 namespace mf = multifuse;
 namespace xkd = multifuse::xkd;
@@ -187,23 +189,9 @@ measures run(const settings& chosen, const strategy& how, const material& data, 
   return measure(model, data);
 }
 
-}  // namespace
-
-int main(int count, char** arguments) try {
-  settings chosen;
-  std::filesystem::path data, out = "xkd.html", plot;
-  for (int i = 1; i < count; ++i) {
-    const std::string_view option = arguments[i];
-    if (option == "--quick") {
-      chosen = {.steps = 10, .seeds = 1, .batch = 16, .items = 100};
-    } else if ((option == "--data" || option == "--out" || option == "--plot") && i + 1 < count) {
-      (option == "--data" ? data : option == "--out" ? out : plot) = arguments[++i];
-    } else {
-      std::cerr << "usage: xkd [--data DIR] [--out FILE.html] [--plot FILE.svg] [--quick]\n";
-      return 2;
-    }
-  }
-  const auto location = examples::find_data({.requested = data}, std::cerr);
+void show(const examples::example_arguments& arguments) {
+  const settings chosen = arguments.quick ? settings{.steps = 10, .seeds = 1, .batch = 16, .items = 100} : settings{};
+  const auto location = examples::find_data({.requested = arguments.data}, std::cerr);
   const material all{load(location.grid(), "train", chosen.items), load(location.grid(), "val", chosen.items)};
   const std::vector<strategy> strategies{
       {"untrained", -1, 0}, {"reconstruction", 0, 0}, {"+ distillation", 0, 1}, {"+ alignment", 1, 0}, {"XKD", 1, 1}};
@@ -219,15 +207,13 @@ int main(int count, char** arguments) try {
     for (isize seed = 0; seed < chosen.seeds; ++seed, ++next) found.push_back(next->get());
     table.rows.push_back({how.name}), gap.categories.push_back(how.name);
     for (std::size_t k = 0; k < 5; ++k) {
-      double mean = 0, squares = 0;
-      for (const measures& one : found) mean += one[k] / double(found.size());
-      for (const measures& one : found) squares += (one[k] - mean) * (one[k] - mean);
-      const double deviation = std::sqrt(squares / std::max(1.0, double(found.size()) - 1)), unit = k < 3 ? 1 : 100;
-      char text[40];
-      std::snprintf(text, sizeof text, k < 3 ? "%.3f \u00b1 %.3f" : "%.1f \u00b1 %.1f", unit * mean, unit * deviation);
+      std::vector<double> values;
+      for (const measures& one : found) values.push_back(one[k]);
+      const examples::spread over_seeds(values);
+      const std::string text = k < 3 ? over_seeds.text(3) : over_seeds.text(1, 100);
       table.rows.back().push_back(text);
       std::cout << (k ? ", " : how.name + ": ") << table.columns[k + 1] << " " << text;
-      if (k == 0) gap.groups[0].values.push_back(mean), gap.groups[0].errors.push_back(deviation);
+      if (k == 0) gap.groups[0].values.push_back(over_seeds.mean), gap.groups[0].errors.push_back(over_seeds.deviation);
     }
     std::cout << std::endl;
   }
@@ -236,15 +222,11 @@ int main(int count, char** arguments) try {
                  std::to_string(chosen.seeds) + ", sentences to measure on: " + std::to_string(all.val.size()) + ".");
   page.table(table, "Mean and standard deviation; probes in percent, chance is 10");
   page.figure(gap.svg(), "Between the students' outputs, smaller is closer. Bars: one standard deviation.", true);
-  page.write(out);
-  if (!plot.empty()) {
-    mf::atomic_file file(plot);
-    file.write(examples::standalone_svg(gap.svg()));
-    file.commit();
-  }
-  std::cout << "report: " << out.string() << "\n";
-  return 0;
-} catch (const std::exception& problem) {
-  std::cerr << "xkd: " << problem.what() << "\n";
-  return 1;
+  page.write(arguments.out);
+  if (!arguments.plot.empty()) examples::write_drawing(arguments.plot, gap.svg());
+  std::cout << "report: " << arguments.out.string() << "\n";
 }
+
+}  // namespace
+
+int main(int count, char** arguments) { return examples::run_example(count, arguments, "xkd.html", show); }
