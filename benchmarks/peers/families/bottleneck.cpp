@@ -1,0 +1,13 @@
+#include "../measured_model.hpp"
+
+namespace peers {
+
+struct bottleneck_family {
+  template <class Size> struct network {
+    using type = network_of<Size, mf::stage<Size::apart, mf::unimodal<block<Size>>>,
+                            mf::stage<Size::layers - Size::apart, mf::bottleneck_fusion<block<Size>, 4>>>;
+  };
+};
+static const bool entered = enter<bottleneck_family>("bottleneck");
+
+}  // namespace peers
