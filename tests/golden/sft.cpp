@@ -24,7 +24,7 @@ template <class Encoder> void check_stream(golden::file& file, const std::string
   const auto y = encoder.blocks(x);
   file.expect(prefix + "pool_attn_out_" + name, sequence_first(encoder.attended(y)), golden::output_tolerance);
   file.expect(prefix + "pool_attn_w_" + name, encoder.weights(y), golden::output_tolerance);
-  file.expect(prefix + "pooled_" + name, channels_first(encoder.pooled(y).pooled), golden::output_tolerance);
+  file.expect(prefix + "pooled_" + name, channels_first(encoder.pooled(y).second), golden::output_tolerance);
 }
 
 }  // namespace

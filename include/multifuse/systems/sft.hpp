@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "../fusion/readout.hpp"
 #include "../io/framework_names.hpp"
@@ -13,10 +14,11 @@
 #include "../losses/cross_entropy.hpp"
 #include "../ops/block_sparse.hpp"
 #include "../train/mixup.hpp"
+#include "../train/schedule.hpp"
 
 /// SFT: Y. Ding, A. Rich, M. Wang, N. Stier, M. Turk, P. Sen, T. Höllerer, "Sparse Fusion for Multimodal Transformers",
-/// arXiv 2111.11992, 2021. Three token streams pass short transformers of their own and are pooled to a handful of tokens
-/// each; one deep transformer fuses what is left.
+/// arXiv 2111.11992, 2021. Three token streams pass short transformers of their own and are pooled to a handful of
+/// tokens each; one deep transformer fuses what is left.
 namespace multifuse::sft {
 
 /// One input: vectors [batch, tokens, features] and the windows that pool their tokens.
@@ -71,13 +73,6 @@ template <class D, isize Width, isize Heads> struct block {
   }
 };
 
-/// What is left of a stream: its class token and its pooled tokens.
-template <class Front, class Rest> struct sparse_tokens {
-  Front front;
-  Rest pooled;
-};
-template <class Front, class Rest> sparse_tokens(Front, Rest) -> sparse_tokens<Front, Rest>;
-
 /// Everything a stream passes before fusion.
 template <class D, config C, stream_config S> struct encoder {
   static constexpr token_pooling_config pooling{C.pooling, S.window, S.padding, C.kept};
@@ -93,18 +88,14 @@ template <class D, config C, stream_config S> struct encoder {
   /// What the attention before pooling adds to its tokens.
   constexpr auto attended(const auto& x) const {
     const auto y = standardize(x);
-    if constexpr (C.sparse_stride > 0)
-      return pooling_attention.biased(y, y, sparse_bias(y));
-    else
-      return pooling_attention(y);
+    if constexpr (C.sparse_stride > 0) return pooling_attention.biased(y, y, sparse_bias(y));
+    else return pooling_attention(y);
   }
   /// The weights of that attention, the mean of all heads: [batch, queries, keys].
   constexpr auto weights(const auto& x) const {
     const auto y = standardize(x);
-    if constexpr (C.sparse_stride > 0)
-      return mean<heads_axis>(pooling_attention.probabilities(y, y, sparse_bias(y)));
-    else
-      return mean<heads_axis>(pooling_attention.probabilities(y, y));
+    if constexpr (C.sparse_stride > 0) return mean<heads_axis>(pooling_attention.probabilities(y, y, sparse_bias(y)));
+    else return mean<heads_axis>(pooling_attention.probabilities(y, y));
   }
   /// The attention that each token but the class token receives from the others: [batch, tokens].
   static constexpr auto scores(const auto& weights_of_all) {
@@ -112,14 +103,13 @@ template <class D, config C, stream_config S> struct encoder {
     return rename<keys_axis, tokens_axis>(mean<queries_axis>(received));
   }
 
-  /// From the tokens after the blocks.
+  /// From the tokens after the blocks: the class token, and the others pooled.
   constexpr auto pooled(const auto& x) const {
     const auto y = evaluate(x + attended(x));
+    const auto first = slice<tokens_axis, 0, 1>(y);
     const auto rest = slice<tokens_axis, 1, S.tokens>(y);
-    if constexpr (pooling.uses_scores())
-      return sparse_tokens{slice<tokens_axis, 0, 1>(y), pool(rest, scores(weights(x)))};
-    else
-      return sparse_tokens{slice<tokens_axis, 0, 1>(y), pool(rest)};
+    if constexpr (pooling.uses_scores()) return std::pair(first, pool(rest, scores(weights(x))));
+    else return std::pair(first, pool(rest));
   }
 
   /// Raw vectors to few tokens; `after_block(layer, x)` may exchange what a block gives.
@@ -168,7 +158,7 @@ template <class D, config C = config{}> struct model {
     const auto a = rgb(r, [&](isize layer, const auto& x) { return after_block(layer, 0, x); });
     const auto b = spec(s, [&](isize layer, const auto& x) { return after_block(layer, 1, x); });
     const auto c = text(t, [&](isize layer, const auto& x) { return after_block(layer, 2, x); });
-    return concat<tokens_axis>(a.front + b.front + c.front, a.pooled, b.pooled, c.pooled);
+    return concat<tokens_axis>(a.first + b.first + c.first, a.second, b.second, c.second);
   }
   /// Logits; the fused blocks count on from the unimodal ones, as stream 0.
   constexpr auto forward(const auto& r, const auto& s, const auto& t, const auto& after_block) const {
@@ -205,6 +195,16 @@ template <class D, config C = config{}> struct model {
     layer.attention.output.weight.set_start(init::fan_in_uniform(C.width));
     start(layer.feed_forward.expand), start(layer.feed_forward.contract);
   }
+};
+
+/// The published training on VGGSound, with AdamW without decay (on MOSEI at 1e-4): `schedule::plateau(rate)` observes
+/// the loss of validation after each epoch, and the epoch where it is lowest is kept.
+struct recipe {
+  isize batch_size = 24, epochs = 20;
+  double learning_rate = 1e-3, clip_norm = 0.8;
+  schedule::plateau_options rate{.factor = 0.1, .patience = 10};
+  isize first_mixed = 5;  ///< epoch from which streams are mixed
+  isize first_kept = 6;   ///< epoch from which the best is looked for
 };
 
 /// A draw of mixup as published: common partners, a weight for each stream and item, behind any block.

@@ -12,18 +12,17 @@
 #include "../losses/masked_reconstruction.hpp"
 #include "../losses/mean_discrepancy.hpp"
 #include "../train/moving_average.hpp"
+#include "../train/schedule.hpp"
 
 /// XKD: P. Sarkar, A. Etemad, "XKD: Cross-modal Knowledge Distillation with Domain Alignment for Video Representation
 /// Learning", AAAI 2024. Each modality has a masked autoencoder, whose encoder is also its student, and a teacher, the
-/// student's moving average. A student learns from the other modality's teacher while the discrepancy between the outputs
-/// of both is kept small.
+/// student's moving average. A student learns from the other modality's teacher while both outputs are kept alike.
 namespace multifuse::xkd {
 
 struct video { static constexpr std::string_view name = "video"; };
 struct audio { static constexpr std::string_view name = "audio"; };
 
-/// Which transformer blocks audio and video have in common: none (XKD), the students' (XKD-MAS), the teachers' too
-/// (XKD-MATS).
+/// Which blocks audio and video have in common: none (XKD), the students' (XKD-MAS), the teachers' too (XKD-MATS).
 enum class sharing { none, students, students_and_teachers };
 
 /// What the teachers see. The paper's figure shows the whole clip; the authors' code passes the first partial view.
@@ -31,10 +30,8 @@ enum class teacher_input { first_part, whole };
 
 /// The defaults are the published ViT-B model. A spectrogram has frequencies as rows and time as columns.
 struct config {
-  patch_size clip{32, 112, 112}, tubelet{4, 16, 16};
-  isize channels = 3;
-  patch_size spectrogram{1, 80, 448}, patch{1, 4, 16};
-  isize width = 768, heads = 12, depth = 12;
+  patch_size clip{32, 112, 112}, tubelet{4, 16, 16}, spectrogram{1, 80, 448}, patch{1, 4, 16};
+  isize channels = 3, width = 768, heads = 12, depth = 12;
   isize decoder_width = 384, decoder_heads = 12, decoder_depth = 4;
   distillation_head_config head = {};
   double video_masked = 0.85, audio_masked = 0.8;  ///< shares of tokens hidden from the autoencoders
@@ -46,8 +43,8 @@ struct config {
   }
   template <class M> constexpr masked_decoder_config decoder() const {
     const auto v = view<M>();
-    const isize places = v.grid().elements(), elements = v.patch.elements() * v.channels;
-    return {places, elements, decoder_width, decoder_heads, decoder_depth, 1e-5, false};
+    const isize elements = v.patch.elements() * v.channels;
+    return {v.grid().elements(), elements, decoder_width, decoder_heads, decoder_depth, 1e-5, false};
   }
   template <class M> isize visible() const {
     return visible_tokens(view<M>().grid().elements(), is_video<M> ? video_masked : audio_masked);
@@ -84,9 +81,7 @@ template <class D, config C, bool Shared> struct encoders {
     visit("ends", outer), visit(Shared ? "blocks" : "video_blocks", inner.front());
     if constexpr (!Shared) visit("audio_blocks", inner.back());
   }
-  template <class M> static constexpr auto& blocks_of(auto& self) {
-    return C.is_video<M> ? self.inner.front() : self.inner.back();
-  }
+  template <class M> static constexpr auto& blocks_of(auto& all) { return all.inner[Shared || C.is_video<M> ? 0 : 1]; }
   /// Tokens [batch, tokens, width] behind the blocks, class token first.
   template <class M> constexpr auto encode(const auto& tokens) const {
     return of<M>(outer).norm(blocks_of<M>(*this)(of<M>(outer).tokens.with_class_token(tokens)));
@@ -113,11 +108,27 @@ template <class Whole, class Parts, class Mask> struct views {
 };
 template <class W, class P, class M> views(W, P, M) -> views<W, P, M>;
 
+/// The defaults are published; temperatures are those of models that share no blocks.
 struct settings {
   double alignment = 1, distillation = 1, reconstruction = 5;  ///< weights
   distillation_temperatures to_audio{0.1, 0.1}, to_video{0.1, 0.07};
   refinement refine = refinement::ratio;
   teacher_input teachers_see = teacher_input::first_part;
+};
+
+/// The published training by AdamW (betas 0.9, 0.95; decay 0.3) at 1e-4 times `rate`. Where blocks are shared, the
+/// teachers' temperatures rise while the rate warms up.
+struct recipe {
+  isize steps, warm_up;  ///< published: as many as 800 and as 30 epochs have
+  sharing shared = sharing::none;
+  double first_decay = 0.997;  ///< of the teachers
+  double rate(isize step) const { return schedule::warm_up(warm_up, schedule::cosine(steps - warm_up))(step); }
+  double decay(isize step) const { return schedule::cosine(steps, first_decay, 1)(step); }
+  settings at(isize step, settings now = {}) const {
+    const schedule::linear_warm_up seen(warm_up, 0.09, 0.11), heard(warm_up, 0.04, 0.06);
+    if (shared != sharing::none) now.to_audio.teacher = seen(step), now.to_video.teacher = heard(step);
+    return now;
+  }
 };
 
 /// What a student makes of its views.
@@ -167,14 +178,13 @@ template <class D, config C = config{}> struct model {
     const auto a = teachers.template attend<audio>(no_grad(audio_view));
     const auto seen = refine_by_attention(v.first, v.second, a.second, mode).tokens;
     const auto heard = refine_by_attention(a.first, a.second, v.second, mode).tokens;
-    const auto& ends = teachers.outer;
-    return both{ends.of_video.head(mean<tokens_axis>(seen)), ends.of_audio.head(mean<tokens_axis>(heard))};
+    const auto& [video_ends, audio_ends] = teachers.outer;
+    return both{video_ends.head(mean<tokens_axis>(seen)), audio_ends.head(mean<tokens_axis>(heard))};
   }
   auto operator()(const auto& v, const auto& a, const settings& s = {}) const {
     const auto watching = study<video>(v);
     const auto listening = study<audio>(a);
-    const isize items = extent<batch_axis>(v.whole);
-    const auto first = [&](const auto& parts) { return slice<batch_axis>(no_grad(parts), 0, items); };
+    const auto first = [&](const auto& x) { return slice<batch_axis>(no_grad(x), 0, extent<batch_axis>(v.whole)); };
     const auto taught = s.teachers_see == teacher_input::whole ? teach(v.whole, a.whole, s.refine)
                                                                : teach(first(v.parts), first(a.parts), s.refine);
     const auto apart = mean_discrepancy(watching.outputs, listening.outputs);
@@ -182,14 +192,11 @@ template <class D, config C = config{}> struct model {
     const auto heard = to_audio(listening.outputs, taught.of_video, s.to_audio);
     const auto watched = to_video(watching.outputs, taught.of_audio, s.to_video);
     const double share = 0.5 / (s.alignment + s.distillation + s.reconstruction);
-    const auto rebuilt = watching.reconstruction + listening.reconstruction;
     const auto total = evaluate(share * (s.alignment * (apart + teachers_apart) + s.distillation * (heard + watched) +
-                                         s.reconstruction * rebuilt));
+                                         s.reconstruction * (watching.reconstruction + listening.reconstruction)));
     return outcome{both{watching, listening}, taught, apart, teachers_apart, heard, watched, total};
   }
-  void update_centers(const auto& made) const {
-    to_audio.update(made.teachers.of_video), to_video.update(made.teachers.of_audio);
-  }
+  void update_centers(const auto& x) { to_audio.update(x.teachers.of_video), to_video.update(x.teachers.of_audio); }
   /// Moves the teachers; shared blocks twice, once for each modality, as the authors' code does.
   void update_teachers(double video_decay, double audio_decay) { move<video>(video_decay), move<audio>(audio_decay); }
 
@@ -201,29 +208,30 @@ template <class D, config C = config{}> struct model {
 };
 
 namespace detail {
-template <class M> void name_ends(const name_table::scope& role, const config& c, const std::string& theirs) {
-  const auto outer = role.within("ends." + std::string(M::name) + ".", theirs);
+template <class M> void name_modality(name_table& table, const config& c, const std::string& theirs) {
   const isize count = c.view<M>().grid().elements(), width = c.width;
   const std::string positions = "backbone.enc_pos_embed", embedding = c.is_video<M> ? "cuboid_embed" : "patch_embed";
-  outer.map("tokens.class_token.vectors", "backbone.cls_token", official::shaped({1, 1, width}));
-  outer.map("tokens.class_position.table", positions, official::shaped({1, 1, width}).part(1, 0, count + 1));
-  outer.map("tokens.positions.table", positions, official::shaped({1, count, width}).part(1, 1, count + 1));
-  pytorch::linear(outer, "tokens.embedding", "backbone." + embedding + ".proj");
-  pytorch::norm(outer, "norm", "backbone.encoder_norm");
-  pytorch::linear(outer, "head.expand", "head.mlp.0");
-  pytorch::norm(outer, "head.norm", "head.mlp.1");
-  pytorch::linear(outer, "head.middle", "head.mlp.3");
-  pytorch::linear(outer, "head.contract", "head.mlp.6");
-  outer.map("head.last.direction", "head.last_layer.weight_v");
-  outer.map("head.last.gain", "head.last_layer.weight_g", official::shaped({c.head.outputs, 1}));
-}
-template <class M> void name_decoder(name_table& table, const config& c, const std::string& theirs) {
-  const auto all = table.within("decoders." + std::string(M::name) + ".", theirs);
+  for (const std::string who : {"student", "teacher"}) {
+    const bool shared = c.shared != sharing::none && (c.shared == sharing::students_and_teachers || who == "student");
+    const std::string ours = who + "s." + (shared ? "" : std::string(M::name) + "_") + "blocks.";
+    const std::string at = theirs + "_" + who + ".backbone.encoder.blocks.";
+    if (shared && !c.is_video<M>) table.unused(at);
+    else pytorch::vision_blocks(table.within("", ""), ours, at, c.depth, width, false);
+    const auto outer = table.within(who + "s.ends." + std::string(M::name) + ".", theirs + "_" + who + ".");
+    outer.map("tokens.class_token.vectors", "backbone.cls_token", official::shaped({1, 1, width}));
+    outer.map("tokens.class_position.table", positions, official::shaped({1, 1, width}).part(1, 0, count + 1));
+    outer.map("tokens.positions.table", positions, official::shaped({1, count, width}).part(1, 1, count + 1));
+    pytorch::linear(outer, "tokens.embedding", "backbone." + embedding + ".proj");
+    pytorch::norm(outer, "norm", "backbone.encoder_norm");
+    pytorch::linear(outer, "head.expand", "head.mlp.0"), pytorch::norm(outer, "head.norm", "head.mlp.1");
+    pytorch::linear(outer, "head.middle", "head.mlp.3"), pytorch::linear(outer, "head.contract", "head.mlp.6");
+    outer.map("head.last.direction", "head.last_layer.weight_v");
+    outer.map("head.last.gain", "head.last_layer.weight_g", official::shaped({c.head.outputs, 1}));
+  }
+  const auto all = table.within("decoders." + std::string(M::name) + ".", theirs + "_ae.");
   all.map("mask_token.vector", "mask_token", official::shaped({1, 1, c.decoder_width}));
-  const isize places = c.view<M>().grid().elements() + 1;
-  all.map("positions.table", "dec_pos_embed", official::shaped({1, places, c.decoder_width}));
-  pytorch::linear(all, "entrance", "mid_proj");
-  pytorch::linear(all, "exit", "out_proj");
+  all.map("positions.table", "dec_pos_embed", official::shaped({1, count + 1, c.decoder_width}));
+  pytorch::linear(all, "entrance", "mid_proj"), pytorch::linear(all, "exit", "out_proj");
   pytorch::vision_blocks(all, "blocks.", "decoder.blocks.", c.decoder_depth, c.decoder_width, false);
 }
 }  // namespace detail
@@ -231,16 +239,7 @@ template <class M> void name_decoder(name_table& table, const config& c, const s
 /// The parameter names of the official checkpoints. They store shared tensors under each owner's name; one is read.
 template <class D, config C> name_table official_names(const model<D, C>&) {
   name_table table;
-  for (const bool student : {true, false}) {
-    const std::string who = student ? "student." : "teacher.", at = who + "backbone.encoder.blocks.";
-    const bool shared = C.shared == sharing::students_and_teachers || (student && C.shared == sharing::students);
-    const auto role = table.within(student ? "students." : "teachers.", "");
-    detail::name_ends<video>(role, C, "vid_" + who), detail::name_ends<audio>(role, C, "aud_" + who);
-    pytorch::vision_blocks(role, shared ? "blocks." : "video_blocks.", "vid_" + at, C.depth, C.width, false);
-    if (!shared) pytorch::vision_blocks(role, "audio_blocks.", "aud_" + at, C.depth, C.width, false);
-    if (shared) table.unused("aud_" + at);
-  }
-  detail::name_decoder<video>(table, C, "vid_ae."), detail::name_decoder<audio>(table, C, "aud_ae.");
+  detail::name_modality<video>(table, C, "vid"), detail::name_modality<audio>(table, C, "aud");
   table.map("to_audio.center", "vt2as_ce_loss.center", official::shaped({1, C.head.outputs}));
   table.map("to_video.center", "at2vs_ce_loss.center", official::shaped({1, C.head.outputs}));
   table.unused("_ae.encoder."), table.unused("head.mlp.4.");

@@ -199,15 +199,14 @@ class plateau {
  public:
   /// @throws argument_error  unless 0 <= factor < 1 and nothing else is negative, threshold and least finite
   explicit plateau(const plateau_options& options = {}) : options_(options) {
-    detail::checked_factor("schedule::plateau", options.threshold);
-    detail::checked_factor("schedule::plateau", options.least);
+    for (const double one : {options.threshold, options.least}) detail::checked_factor("schedule::plateau", one);
     if (!(options.factor >= 0 && options.factor < 1) || options.patience < 0 || options.cooldown < 0)
       throw argument_error("schedule::plateau", "unusable factor, patience or cooldown",
                            "0 <= factor < 1, others 0 or more", std::to_string(options.factor) + ", " +
                                std::to_string(options.patience) + ", " + std::to_string(options.cooldown));
   }
 
-  /// The factor that holds now; the step does not matter.
+  /// The factor that holds now, whatever the step.
   double operator()(isize step) const {
     detail::checked_position("schedule::plateau", step);
     return factor_;
