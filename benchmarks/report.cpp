@@ -1,4 +1,5 @@
 // Makes a page with plots from the JSON files of the benchmarks: benchmark_report FOLDER OUTPUT.html
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "peers/comparison.hpp"
 #include "support/plot.hpp"
 #include "support/report.hpp"
 
@@ -128,6 +130,68 @@ void add_compilation(examples::report& page, const std::vector<measurement>& all
   page.table(table, "User time with -O2, the best of three.");
 }
 
+/// Bars of one kind of rows that share all of `part`: how much of the peak each contestant reaches.
+void add_shares(examples::report& page, const peers::comparison& all, const std::string& kind, const std::string& part,
+                const std::string& title) {
+  examples::bar_plot plot{.title = title, .value = {.label = "percent of the multiply-add peak"}, .categories = {}, .groups = {}};
+  std::vector<const peers::row*> shown;
+  for (const auto& row : all.rows)
+    if (row.kind == kind && row.name.find(part) != std::string::npos) shown.push_back(&row);
+  if (shown.empty()) return;
+  for (const auto* row : shown) {
+    std::string name = row->name.substr(kind.size() + 1);
+    if (const auto at = name.find(part); part.size() > 1 && at != std::string::npos) name.replace(at, part.size(), " ");
+    plot.categories.push_back(name + (row->disturbed ? " *" : ""));
+  }
+  const std::pair<std::string, std::string> labels[] = {
+      {"multifuse", "multifuse"}, {"onnxruntime", "ONNX Runtime"}, {"pytorch", "PyTorch"}, {"eigen", "Eigen"}};
+  for (const auto& [who, label] : labels) {
+    examples::bar_series bars{.name = label, .values = {}};
+    bool any = false;
+    for (const auto* row : shown) {
+      const peers::result* const found = row->find(who);
+      any = any || found;
+      bars.values.push_back(found ? 100 * found->share_of_peak : examples::none);
+    }
+    if (any) plot.groups.push_back(bars);
+  }
+  page.figure(plot.svg(), "");
+}
+
+/// How many times as long a peer takes, by row, and what all need.
+void add_factors(examples::report& page, const peers::comparison& all) {
+  examples::text_table table{.columns = {"", "multifuse", "PyTorch", "factor", "ONNX Runtime", "factor", "Eigen", "factor"},
+                             .rows = {}};
+  for (const auto& row : all.rows) {
+    const peers::result* const ours = row.find("multifuse");
+    if (!ours) continue;
+    std::vector<std::string> cells{row.name + (row.disturbed ? " *" : ""), text(ours->seconds * 1e3, "%.3g ms")};
+    for (const std::string who : {"pytorch", "onnxruntime", "eigen"}) {
+      const peers::result* const peer = row.find(who);
+      cells.push_back(peer ? text(peer->seconds * 1e3, "%.3g ms") : "");
+      cells.push_back(peer ? text(peer->seconds / ours->seconds, "%.2f") : "");
+    }
+    table.rows.push_back(cells);
+  }
+  page.table(table, "Factors: how many times as long the peer takes. * Other programs were running.");
+}
+
+void add_peers(examples::report& page, const peers::comparison& all) {
+  if (all.rows.empty() && all.errors.empty()) return;
+  std::string versions;
+  for (const auto& [who, version] : all.versions) versions += "; " + who + " " + version;
+  page.section("Against PyTorch and ONNX Runtime");
+  page.paragraph(all.date + ", " + all.processor + ", " + text(all.peak_of_a_thread / 1e9, "%.0f") +
+                 " GFLOP/s of float32 multiply-adds a thread" + versions +
+                 ". All took turns; medians. Of PyTorch's ways (eager, JIT, compile) the fastest counts.");
+  for (const auto& [name, why] : all.errors) page.paragraph(name + ": " + why);
+  add_shares(page, all, "gemm", "/", "Products, one thread");
+  for (const std::string kind : {"inference", "training"})
+    for (const std::string size : {"tiny32", "tiny64", "small", "base", "base8"})
+      add_shares(page, all, kind, "/" + size + "/", (kind == "inference" ? "Inference, " : "Training step, ") + size);
+  if (!all.rows.empty()) add_factors(page, all);
+}
+
 }  // namespace
 
 int main(int count, char** arguments) try {
@@ -136,7 +200,7 @@ int main(int count, char** arguments) try {
     return 2;
   }
   const std::filesystem::path folder = arguments[1];
-  json context;
+  json context = json::object();
   const auto fusion = read(folder / "fusion.json", context), ops = read(folder / "ops.json", context);
   json ignored;
   const auto compilation = read(folder / "compile_time.json", ignored);
@@ -147,6 +211,7 @@ int main(int count, char** arguments) try {
   add_strategies(page, fusion);
   add_operations(page, ops);
   add_compilation(page, compilation);
+  add_peers(page, peers::read_comparison(folder / "peers.json"));
   page.write(arguments[2]);
 } catch (const std::exception& problem) {
   std::fprintf(stderr, "benchmark_report: %s\n", problem.what());

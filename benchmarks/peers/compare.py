@@ -246,6 +246,13 @@ class Comparison:
         return result
 
 
+def mark_disturbed(rows):
+    """Marks the rows in which a thread had less than 80 % of the peak that it had at best: other programs were running."""
+    peaks = {row["name"]: row["peak_flops"] / row["threads"] for row in rows if "error" not in row}
+    for row in rows:
+        row["disturbed"] = row["name"] in peaks and peaks[row["name"]] < 0.8 * max(peaks.values())
+
+
 def best_pytorch(row):
     """Name and result of the fastest way of PyTorch, or nothing."""
     ways = [(name, found) for name, found in row["contestants"].items() if name.startswith("pytorch")]
@@ -290,10 +297,12 @@ def table(rows):
         factor = lambda found: f"{found['seconds'] / ours['seconds']:.2f}" if found else ""
         memory = lambda found: (f"{found['memory'] / 2**20:.0f} ({(found['memory'] - found['memory_before']) / 2**20:.0f})"
                                 if found and row["kind"] != "gemm" else "")
-        lines.append(f"| {row['name']} | {row['peak_flops'] / 1e9:.0f} | {time_of(ours)} | {time_of(pytorch)}"
+        lines.append(f"| {row['name']}{'*' if row['disturbed'] else ''} | {row['peak_flops'] / 1e9:.0f} | {time_of(ours)} | {time_of(pytorch)}"
                      f"{' ' + way.split()[1] if way and row['kind'] != 'gemm' else ''} | {factor(pytorch)} "
                      f"| {time_of(onnx)} | {factor(onnx)} | {time_of(eigen)} | {memory(ours)} | {memory(pytorch)} "
                      f"| {memory(onnx)} |")
+    if any(row["disturbed"] for row in rows):
+        lines += ["", "* disturbed by other programs: the peak was less than 80 % of the best in this run"]
     for kind in ("gemm", "inference", "training"):
         for label in ("pytorch", "onnxruntime"):
             factors = [peer["seconds"] / row["contestants"]["multifuse"]["seconds"] for row in rows
@@ -345,7 +354,8 @@ def main():
         except Failure as problem:
             found.append({"name": row.name, "kind": row.kind, "error": str(problem)})
         print(line_of(found[-1]), flush=True)
-        peaks = [one["peak_flops"] / one["threads"] for one in found if "peak_flops" in one]
+        mark_disturbed(found)
+        peaks = [one["peak_flops"] / one["threads"] for one in found if "error" not in one]
         whole = {"date": datetime.date.today().isoformat(), "processor": processor(), "processors": os.cpu_count(),
                  "peak_flops_of_a_thread": statistics.median(peaks) if peaks else None,
                  "versions": comparison.versions, "rows": found}
