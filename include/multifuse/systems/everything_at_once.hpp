@@ -15,8 +15,8 @@
 
 /// Everything at Once: N. Shvetsova, B. Chen, A. Rouditchenko, S. Thomas, B. Kingsbury, R. Feris, D. Harwath, J. Glass,
 /// H. Kuehne, "Everything at Once - Multi-modal Fusion Transformer for Video Retrieval", CVPR 2022. One small
-/// transformer, without modality or position embeddings, takes the tokens of any of text, video and audio, alone or
-/// together; what comes out is projected to one space for retrieval, and all combinations are contrasted.
+/// transformer, without modality or position embeddings, takes the tokens of any of text, video and audio; its output
+/// is projected to one space for retrieval, and all combinations are contrasted.
 namespace multifuse::everything_at_once {
 
 struct text { static constexpr std::string_view name = "text"; };
@@ -37,6 +37,7 @@ struct config {
   isize projection = 6144;
   bool class_token = false;        ///< ablation: read out one token instead of means; needs a shared projection
   bool shared_projection = false;  ///< ablation: one projection instead of one for each modality
+  bool separate_blocks = false;    ///< control: a transformer for each modality, so that pairs are averaged, not fused
   isize text_places = 0, video_places = 0, audio_places = 0;  ///< ablation: tokens with learned positions; 0: none
 };
 
@@ -57,8 +58,7 @@ template <class D, isize In, isize Width, isize Places> struct token_layer {
   }
 };
 
-/// Embeddings by `combinations` and which items have the modalities: `get<streams<text, video>>(e.of)`,
-/// `get<text>(e.present)`.
+/// Embeddings by `combinations` and who has the modalities: `get<streams<text, video>>(e.of)`, `get<text>(e.present)`.
 template <class Of, class Present> struct embeddings {
   Of of;            ///< [batch, projection] each
   Present present;  ///< [batch] each, 1 or 0
@@ -68,8 +68,11 @@ template <class Of, class Present> embeddings(Of, Present) -> embeddings<Of, Pre
 /// Text [batch, tokens, text_features], video [batch, tokens, video_features] and log-mel spectrograms [batch, tokens
 /// (frames), bins], each with or without a mask [batch, tokens]: what a mask keeps nothing of lacks the modality.
 template <class D, config C = config{}> struct model {
-  static_assert(!C.class_token || C.shared_projection, "multifuse: a class token is projected by a shared projection");
+  static_assert(!C.class_token || (C.shared_projection && !C.separate_blocks),
+                "multifuse: a class token is read out of shared blocks by a shared projection");
   using block = transformer_block<D, C.width, C.heads, transformer_config{.hidden = C.hidden ? C.hidden : C.width}>;
+  using transformer = repeat<block, C.depth>;
+  using transformers = std::conditional_t<C.separate_blocks, per_modality<transformer, modalities>, transformer>;
   using head = gated_linear<D, C.width, C.projection>;
 
   token_layer<D, C.text_features, C.width, C.text_places> text_tokens;
@@ -78,7 +81,7 @@ template <class D, config C = config{}> struct model {
   sequence_network<D, C.bins, C.audio_network> audio_network;
   missing_token<D, C.width> missing;
   std::array<class_token<D, C.width>, C.class_token> front;
-  repeat<block, C.depth> blocks = official_start();
+  transformers blocks = official_start();
   std::conditional_t<C.shared_projection, head, per_modality<head, modalities>> projections;
 
   constexpr void members(auto&& visit) {
@@ -90,8 +93,8 @@ template <class D, config C = config{}> struct model {
 
   template <class M> constexpr const auto& layer_of() const {
     if constexpr (std::is_same_v<M, text>) return text_tokens;
-    else if constexpr (std::is_same_v<M, video>) return video_tokens;
-    else return audio_tokens;
+    if constexpr (std::is_same_v<M, video>) return video_tokens;
+    if constexpr (std::is_same_v<M, audio>) return audio_tokens;
   }
   template <class M> constexpr const head& projection_of() const {
     if constexpr (C.shared_projection) return projections;
@@ -114,35 +117,36 @@ template <class D, config C = config{}> struct model {
     return completed_tokens{placed, filled.present};
   }
 
-  /// The tokens of some modalities, in a bundle of masked streams, behind the blocks: [batch, sum of tokens, width],
-  /// with the class token in front if there is one.
+  /// Tokens of some modalities, of a bundle of masked streams, behind the blocks; a class token is in front.
   template <class... M, class... S> auto fused(streams<M...> list, const bundle<S...>& completed) const {
-    const auto joined = join_tokens(list, completed);
-    if constexpr (C.class_token)
-      return blocks(concat_tokens(expand_batch(front[0].vectors, joined.content), joined));
+    const auto y = join_tokens(list, completed);
+    if constexpr (C.class_token) return blocks(concat_tokens(expand_batch(front[0].vectors, y.content), y));
+    else return blocks(y);
+  }
+  /// The same taken apart again, stream by stream; or what the modalities' own transformers make of each alone.
+  template <class... M, class... S> auto apart(streams<M...> list, const bundle<S...>& completed) const {
+    if constexpr (C.separate_blocks)
+      return transform_streams(list, [&]<class M1>(M1*) { return blocks.template layer<M1>()(get<M1>(completed)); });
     else
-      return blocks(joined);
+      return separate_tokens(list, completed, fused(list, completed));
   }
   /// Their embedding [batch, projection]: of one modality its projected mean token, of several the mean of those, each
   /// of length 1; or the projected class token.
   template <class... M, class... S> auto embed(streams<M...> list, const bundle<S...>& completed) const {
-    const auto y = fused(list, completed);
     if constexpr (C.class_token) {
-      return projections(mean<tokens_axis>(slice<tokens_axis, 0, 1>(y.content)));
+      return projections(mean<tokens_axis>(slice<tokens_axis, 0, 1>(fused(list, completed).content)));
     } else {
-      const auto apart = separate_tokens(list, completed, y);
-      const auto projected =
-          transform_streams(list, [&]<class One>(One*) { return projection_of<One>()(mean_token(get<One>(apart))); });
-      return averaged(list, projected);
+      const auto y = apart(list, completed);
+      return averaged(list, transform_streams(list, [&]<class One>(One*) {
+        return projection_of<One>()(mean_token(get<One>(y)));
+      }));
     }
   }
   /// The mean of several modalities' embeddings, each of length 1 before; a single one as it is. Of embeddings from
   /// passes of their own this is the late fusion that the paper compares with.
   template <class... M, class B> static auto averaged(streams<M...>, const B& of) {
-    if constexpr (sizeof...(M) == 1)
-      return (get<M>(of), ...);
-    else
-      return evaluate(mean_of(l2_normalize(get<M>(of), 1e-8)...));
+    if constexpr (sizeof...(M) == 1) return (get<M>(of), ...);
+    else return evaluate(mean_of(l2_normalize(get<M>(of), 1e-8)...));
   }
 
   /// All combinations.
@@ -157,14 +161,15 @@ template <class D, config C = config{}> struct model {
   }
 
  private:
-  static constexpr repeat<block, C.depth> official_start() {
-    repeat<block, C.depth> made{};
+  static constexpr transformers official_start() {
+    transformer made{};
     for (auto& one : made.layers) {
       const auto start = [](auto&... weight) { (weight.set_start(init::truncated_normal(0.02)), ...); };
       start(one.attention.query.weight, one.attention.key.weight, one.attention.values.weight,
             one.attention.output.weight, one.feed_forward.expand.weight, one.feed_forward.contract.weight);
     }
-    return made;
+    if constexpr (C.separate_blocks) return {{made}, {made}, {made}};
+    else return made;
   }
 };
 
@@ -198,10 +203,11 @@ template <class Of, class Present> auto loss(const embeddings<Of, Present>& e, c
 }
 
 /// The parameter names of the authors' checkpoints (PyTorch; some saved with "module." in front).
-template <class D, config C> name_table official_names(const model<D, C>&) {
+template <class D, config C> requires(!C.separate_blocks) name_table official_names(const model<D, C>&) {
   name_table table;
   table.optional_prefix("module.");
   for (const char* const one : {"fusion.norm.", "davenet.batchnorm1.", "num_batches_tracked"}) table.unused(one);
+  table.map("missing.vector", "fusion.masking_token");
   const auto all = table.within("", "");
   const auto gated = [&](const std::string& ours, const std::string& theirs) {
     pytorch::linear(all, ours + ".projection", theirs + ".fc"), pytorch::linear(all, ours + ".gate", theirs + ".cg.fc");
@@ -216,7 +222,6 @@ template <class D, config C> name_table official_names(const model<D, C>&) {
     if (!C.shared_projection) gated("projections." + m, m + "_proj");
   }
   if (C.shared_projection) gated("projections", "proj");
-  all.map("missing.vector", "fusion.masking_token");
   if (C.class_token) all.map("front.vectors", "fusion.cls_token", official::shaped({1, 1, C.width}));
   pytorch::vision_blocks(all, "blocks.", "fusion.blocks.", C.depth, C.width);
   const auto& n = C.audio_network;
