@@ -147,6 +147,17 @@ def difference(one, other):
     return max(abs(a - b) if math.isfinite(a) and math.isfinite(b) else math.inf for a, b in zip(one, other))
 
 
+def processor_seconds(process=None):
+    """Of all processors together since the machine started, or those that a process has used."""
+    if process is None:
+        user, nice, system, _, _, *rest = map(int, pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9])
+        ticks = user + nice + system + sum(rest)
+    else:
+        fields = pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        ticks = int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 class Comparison:
     def __init__(self, options):
         self.options, self.versions = options, {}
@@ -225,12 +236,15 @@ class Comparison:
                         raise
                     result["failed"][who] = str(problem)
             distances = self.check(row, {one.name: answers[one.name] for one in taking_part if answers[one.name]})
-            start = time.monotonic()
+            used = lambda: processor_seconds() - sum(processor_seconds(process) for process in
+                                                     [os.getpid(), *(one.process.pid for one in taking_part)])
+            start, used_before = time.monotonic(), used()
             for turn in range(self.options.rounds):
                 if turn >= 3 and time.monotonic() - start > self.options.seconds:
                     break
                 for i in range(len(taking_part)):
                     taking_part[(i + turn) % len(taking_part)].measure()
+            result["used_by_others"] = (used() - used_before) / (time.monotonic() - start)  # processors
             for one in taking_part:
                 found = one.result()
                 if one.name == "peak":
@@ -247,10 +261,13 @@ class Comparison:
 
 
 def mark_disturbed(rows):
-    """Marks the rows in which a thread had less than 80 % of the peak that it had at best: other programs were running."""
+    """Marks the rows in which other programs were running on processors that the contestants needed, or a thread had less
+    than 80 % of the peak that it had at best."""
     peaks = {row["name"]: row["peak_flops"] / row["threads"] for row in rows if "error" not in row}
     for row in rows:
-        row["disturbed"] = row["name"] in peaks and peaks[row["name"]] < 0.8 * max(peaks.values())
+        row["disturbed"] = "error" not in row and (
+            row["used_by_others"] > os.cpu_count() - row["threads"] + 0.1 or
+            peaks[row["name"]] < 0.8 * max(peaks.values()))
 
 
 def best_pytorch(row):
@@ -302,11 +319,11 @@ def table(rows):
                      f"| {time_of(onnx)} | {factor(onnx)} | {time_of(eigen)} | {memory(ours)} | {memory(pytorch)} "
                      f"| {memory(onnx)} |")
     if any(row["disturbed"] for row in rows):
-        lines += ["", "* disturbed by other programs: the peak was less than 80 % of the best in this run"]
+        lines += ["", "* disturbed by other programs; does not count for the means"]
     for kind in ("gemm", "inference", "training"):
         for label in ("pytorch", "onnxruntime"):
             factors = [peer["seconds"] / row["contestants"]["multifuse"]["seconds"] for row in rows
-                       if row["kind"] == kind and "error" not in row
+                       if row["kind"] == kind and "error" not in row and not row["disturbed"]
                        for name, peer in peers_of(row) if name.startswith(label)]
             if factors:
                 lines.append("")
