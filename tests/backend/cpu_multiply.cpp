@@ -35,13 +35,33 @@ template <class T> struct padded {
   mf::matrix<const T> view() const { return {elements.data(), stride, distance, order}; }
 };
 
+/// The kernels of one set of instructions, for as long as it lives.
+struct with_instructions {
+  mf::instruction_set before = mf::instructions_in_use();
+  explicit with_instructions(mf::instruction_set set) { mf::use_instructions(set); }
+  ~with_instructions() { mf::use_instructions(before); }
+};
+
+/// Elements within a tolerance; where NaN is expected, as between rows, nothing was written.
+template <class T> void check(const std::vector<T>& got, const std::vector<T>& expected, double tolerance) {
+  double worst = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    if (expected[i] != expected[i]) {
+      REQUIRE(got[i] != got[i]);
+      continue;
+    }
+    const double off = std::abs(double(got[i]) - double(expected[i]));
+    worst = off <= worst ? worst : off;
+  }
+  CHECK(worst <= tolerance);
+}
+
 template <class T>
 void compare(isize batch, isize m, isize n, isize k, mf::layout left, mf::layout right, T alpha, T beta, bool shared,
              double tolerance) {
   padded<T> a(1, batch, m, k, left, shared), b(2, batch, k, n, right), c(3, batch, m, n, mf::layout::plain);
   auto expected = c;
   if (beta == T(0)) std::fill(c.elements.begin(), c.elements.end(), not_a_number<T>);
-  double worst = 0;
   for (isize item = 0; item < batch; ++item)
     for (isize i = 0; i < m; ++i)
       for (isize j = 0; j < n; ++j) {
@@ -50,18 +70,14 @@ void compare(isize batch, isize m, isize n, isize k, mf::layout left, mf::layout
         T& target = expected.at(item, i, j);
         target = T(double(alpha) * total + (beta == T(0) ? 0.0 : double(beta) * double(target)));
       }
-  mf::cpu<T>::multiply(batch, m, n, k, alpha, a.view(), b.view(), beta, {c.elements.data(), c.stride, c.distance});
-  for (std::size_t i = 0; i < c.elements.size(); ++i) {
-    const bool padding = expected.elements[i] != expected.elements[i];
-    if (padding) {
-      REQUIRE(c.elements[i] != c.elements[i]);
-      continue;
-    }
-    const double off = std::abs(double(c.elements[i]) - double(expected.elements[i]));
-    worst = off <= worst ? worst : off;
+  for (int set = 0; set <= int(mf::best_instruction_set()); ++set) {
+    auto result = c;
+    const with_instructions forced{mf::instruction_set(set)};
+    mf::cpu<T>::multiply(batch, m, n, k, alpha, a.view(), b.view(), beta, {result.elements.data(), c.stride, c.distance});
+    INFO(mf::instruction_set_names[set] << ": " << batch << " x [" << m << ", " << k << "] [" << k << ", " << n
+                                        << "], alpha " << alpha << ", beta " << beta);
+    check(result.elements, expected.elements, tolerance * std::sqrt(double(k)));
   }
-  INFO(batch << " x [" << m << ", " << k << "] [" << k << ", " << n << "], alpha " << alpha << ", beta " << beta);
-  CHECK(worst <= tolerance * std::sqrt(double(k)));
 }
 
 }  // namespace
@@ -84,8 +100,18 @@ TEST_CASE("alpha, beta, and one matrix for the whole batch") {
         compare<double>(3, 4, 6, 5, mf::layout::plain, mf::layout::transposed, alpha, beta, shared, 1e-13);
 }
 
+TEST_CASE("few rows of a long inner axis, and rows whose distance is a multiple of a page") {
+  for (const isize m : {1, 3, 4, 7, 13}) {
+    compare<float>(1, m, 37, 411, mf::layout::plain, mf::layout::transposed, 1, 1, false, 2e-5);
+    compare<double>(1, m, 9, 400, mf::layout::plain, mf::layout::transposed, -1, 0, false, 1e-12);
+  }
+  compare<float>(1, 20, 16, 1021, mf::layout::plain, mf::layout::plain, 1, 0, false, 2e-5);  // 3 are between rows
+}
+
 TEST_CASE("large products") {
   compare<float>(1, 130, 257, 300, mf::layout::plain, mf::layout::transposed, 1, 0, false, 2e-5);
+  compare<float>(1, 75, 450, 530, mf::layout::plain, mf::layout::plain, 1, 0.5f, false, 2e-5);
+  compare<float>(1, 410, 40, 515, mf::layout::plain, mf::layout::transposed, 2, 1, false, 2e-5);
   compare<double>(1, 257, 130, 300, mf::layout::transposed, mf::layout::plain, 1, 1, false, 1e-12);
 }
 

@@ -9,13 +9,6 @@
 #include "../../tensor/backend.hpp"
 #include "multiply.hpp"
 
-/// Says that the iterations of the next loop touch different elements, so that it may be vectorized.
-#if defined(__GNUC__) && !defined(__clang__)
-#define MULTIFUSE_INDEPENDENT _Pragma("GCC ivdep")
-#else
-#define MULTIFUSE_INDEPENDENT
-#endif
-
 namespace multifuse {
 
 /// Host memory, aligned to cache lines.
@@ -39,20 +32,24 @@ template <class T> struct cpu {
   static void copy_from_host(T* to, const T* from, isize n) { copy(to, from, n); }
   static void copy_to_host(T* to, const T* from, isize n) { copy(to, from, n); }
 
-  template <class Kernel> static void for_each(isize rows, isize columns, const Kernel& shared) {
-    const Kernel kernel = shared;  // a local copy cannot alias what the kernel writes
-    for (isize row = 0; row < rows; ++row) {
-      MULTIFUSE_INDEPENDENT
-      for (isize column = 0; column < columns; ++column) kernel(row, column);
+  template <class Kernel> static void for_each(isize rows, isize columns, const Kernel& kernel) {
+#if defined(__x86_64__)
+    switch (instructions_in_use()) {
+      case instruction_set::avx512: return detail::avx512::for_each(rows, columns, kernel);
+      case instruction_set::avx2: return detail::avx2::for_each(rows, columns, kernel);
+      case instruction_set::portable: break;
     }
+#endif
+    detail::portable::for_each(rows, columns, kernel);
   }
 
   [[gnu::noinline]] static void multiply(isize batch, isize m, isize n, isize k, T alpha, matrix<const T> a,
                                          matrix<const T> b, T beta, matrix<T> c) {
     for (isize i = 0; i < batch; ++i)
-      detail::multiply_one<T>(m, n, k, alpha, {a.data + i * a.distance, a.stride, 0, a.order},
-                              {b.data + i * b.distance, b.stride, 0, b.order}, beta,
-                              {c.data + i * c.distance, c.stride, 0});
+      detail::matrix_product<T>(m, n, k, alpha, {a.data + i * a.distance, a.stride, 0, a.order},
+                                {b.data + i * b.distance, b.stride, 0, b.order}, beta,
+                                {c.data + i * c.distance, c.stride, 0})
+          .compute();
   }
 
   [[gnu::noinline]] static void sum(isize outer, isize reduced, isize inner, const T* x, T beta, T* y) {

@@ -1,36 +1,142 @@
 #pragma once
-#if defined(__CUDACC__) && !defined(EIGEN_NO_CUDA)
-#define EIGEN_NO_CUDA
-#endif
-#include <Eigen/Core>
+#include <algorithm>
+#include <memory>
+#include <new>
 
 #include "../../tensor/backend.hpp"
+#include "kernels.hpp"
 
+/// Matrix products in blocks that fit the caches (Goto and van de Geijn 2008): a panel of the right matrix, as wide as a
+/// kernel's tile, is laid out in the order in which kernels read it, and meets all rows of a block of the left one.
 namespace multifuse::detail {
 
-template <class T> using row_major = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-template <class T> using const_map = Eigen::Map<const row_major<T>, 0, Eigen::OuterStride<>>;
+/// Memory of one thread that grows to what the largest product needs.
+template <class T> class product_workspace {
+ public:
+  T* room(isize elements) {
+    if (elements > size_) {
+      first_.reset(static_cast<T*>(::operator new(std::size_t(elements) * sizeof(T), std::align_val_t(64))));
+      size_ = elements;
+    }
+    return first_.get();
+  }
+  static product_workspace& of_this_thread() {
+    static thread_local product_workspace workspace;
+    return workspace;
+  }
 
-template <class T, class A, class B>
-void accumulate_product(T alpha, const A& a, const B& b, Eigen::Map<row_major<T>, 0, Eigen::OuterStride<>>& c) {
-  c.noalias() += alpha * (a * b);
-}
+ private:
+  struct release {
+    void operator()(T* memory) const { ::operator delete(memory, std::align_val_t(64)); }
+  };
+  std::unique_ptr<T, release> first_;
+  isize size_ = 0;
+};
 
-/// c[m, n] = alpha a b + beta c for one matrix.
-template <class T>
-void multiply_one(isize m, isize n, isize k, T alpha, matrix<const T> a, matrix<const T> b, T beta, matrix<T> c) {
-  Eigen::Map<row_major<T>, 0, Eigen::OuterStride<>> out(c.data, m, n, Eigen::OuterStride<>(c.stride));
-  if (beta == T(0))
-    out.setZero();
-  else if (beta != T(1))
-    out *= beta;
-  const bool at = a.order == layout::transposed, bt = b.order == layout::transposed;
-  const const_map<T> left(a.data, at ? k : m, at ? m : k, Eigen::OuterStride<>(a.stride));
-  const const_map<T> right(b.data, bt ? n : k, bt ? k : n, Eigen::OuterStride<>(b.stride));
-  if (at && bt) accumulate_product<T>(alpha, left.transpose(), right.transpose(), out);
-  if (at && !bt) accumulate_product<T>(alpha, left.transpose(), right, out);
-  if (!at && bt) accumulate_product<T>(alpha, left, right.transpose(), out);
-  if (!at && !bt) accumulate_product<T>(alpha, left, right, out);
-}
+template <class T> class matrix_product {
+ public:
+  matrix_product(isize m, isize n, isize k, T alpha, matrix<const T> a, matrix<const T> b, T beta, matrix<T> c)
+      : kernels_(matrix_kernels_in_use<T>()), m_(m), n_(n), k_(k), alpha_(alpha), beta_(beta), a_(a), b_(b), c_(c) {}
+
+  void compute() const {
+    if (a_.order == layout::plain && b_.order == layout::transposed && m_ * inner_per_row < k_)
+      multiply_few_rows();
+    else
+      multiply_blocks();
+  }
+
+ private:
+  static constexpr isize inner_per_row = 25;     // with more of it, laying out the right matrix costs more than it saves
+  static constexpr isize inner_at_once = 256;    // a panel of the right matrix stays in the first-level cache
+  static constexpr isize elements_of_block = 96 * 1024;  // of the left matrix, which stay in the second-level one
+
+  void multiply_few_rows() const {
+    for (isize row = 0; row < m_;) {
+      const bool several = row + kernels_.rows_of_products <= m_;
+      (several ? kernels_.several_row_products : kernels_.row_products)(
+          {k_, a_.data + row * a_.stride, a_.stride, b_.data, b_.stride, c_.data + row * c_.stride, c_.stride, n_, alpha_,
+           beta_});
+      row += several ? kernels_.rows_of_products : 1;
+    }
+  }
+
+  void multiply_blocks() const {
+    const isize parts = std::max<isize>(1, (k_ + inner_at_once - 1) / inner_at_once);
+    const isize height = kernels_.rows, width = kernels_.columns;
+    const isize inner = (k_ + parts - 1) / parts;
+    const isize rows_at_once = std::max<isize>(1, elements_of_block / std::max<isize>(1, inner) / height) * height;
+    const bool lay_out_left = a_.order == layout::plain && (n_ >= 12 * width || stride_aliases(a_.stride));
+    T* const panel = product_workspace<T>::of_this_thread().room(
+        inner * width + (lay_out_left ? (std::min(m_, rows_at_once) + height) * left_step() / height * inner : 0));
+    T* const left = panel + inner * width;
+    for (isize i = 0; i < m_; i += rows_at_once) {
+      const isize rows = std::min(rows_at_once, m_ - i);
+      for (isize k = 0; k < k_ || k == 0; k += inner) {
+        const isize depth = std::min(inner, k_ - k);
+        if (lay_out_left) lay_out_rows(left, i, rows, k, depth);
+        for (isize j = 0; j < n_; j += width) {
+          matrix_tile<T> tile{depth, nullptr, 0, nullptr, width, c_.data + i * c_.stride + j, c_.stride,
+                              std::min(width, n_ - j), alpha_, k == 0 ? beta_ : T(1)};
+          lay_out_columns(tile, panel, k, j, rows);
+          multiply_rows(tile, lay_out_left ? left : nullptr, i, rows, k);
+        }
+      }
+    }
+  }
+
+  /// Rows whose distance is a multiple of a page's size compete for the same places of the first-level cache.
+  static bool stride_aliases(isize stride) { return stride * isize(sizeof(T)) % 4096 == 0; }
+  /// Distance between columns of rows that are laid out.
+  isize left_step() const { return (kernels_.rows + kernels_.lanes - 1) / kernels_.lanes * kernels_.lanes; }
+
+  void lay_out_rows(T* to, isize first, isize rows, isize k, isize depth) const {
+    for (isize i = 0; i < rows; i += kernels_.rows, to += left_step() * depth)
+      kernels_.transpose(to, left_step(), a_.data + (first + i) * a_.stride + k, a_.stride,
+                         std::min(kernels_.rows, rows - i), depth);
+  }
+
+  void lay_out_columns(matrix_tile<T>& tile, T* panel, isize k, isize j, isize rows) const {
+    tile.right = panel;
+    if (b_.order == layout::transposed) {
+      kernels_.transpose(panel, kernels_.columns, b_.data + j * b_.stride + k, b_.stride, tile.columns, tile.inner);
+      return;
+    }
+    const T* const from = b_.data + k * b_.stride + j;
+    if (tile.columns == kernels_.columns && rows <= 2 * kernels_.rows) {  // too few rows to be worth a copy
+      tile.right = from;
+      tile.right_stride = b_.stride;
+      return;
+    }
+    for (isize i = 0; i < tile.inner; ++i) {
+      std::copy_n(from + i * b_.stride, tile.columns, panel + i * kernels_.columns);
+      std::fill_n(panel + i * kernels_.columns + tile.columns, kernels_.columns - tile.columns, T(0));
+    }
+  }
+
+  void multiply_rows(matrix_tile<T> tile, const T* laid_out, isize first, isize rows, isize k) const {
+    const auto* const kernels = laid_out || a_.order == layout::transposed ? kernels_.by_columns : kernels_.by_rows;
+    const isize tiles = (rows + kernels_.rows - 1) / kernels_.rows;
+    for (isize i = 0, row = 0; i < tiles; ++i) {
+      // laid out, all tiles but the last are as high as can be; else no tile is much lower than the others
+      const isize next = laid_out ? std::min(rows, row + kernels_.rows) : rows * (i + 1) / tiles;
+      if (laid_out) {
+        tile.left = laid_out + i * left_step() * tile.inner;
+        tile.left_stride = left_step();
+      } else {
+        tile.left = a_.data + (a_.order == layout::plain ? (first + row) * a_.stride + k : k * a_.stride + first + row);
+        tile.left_stride = a_.stride;
+      }
+      kernels[next - row - 1](tile);
+      tile.result += (next - row) * tile.result_stride;
+      row = next;
+    }
+  }
+
+  const matrix_kernels<T>& kernels_;
+  isize m_, n_, k_;
+  T alpha_, beta_;
+  matrix<const T> a_, b_;
+  matrix<T> c_;
+};
 
 }  // namespace multifuse::detail

@@ -1,0 +1,71 @@
+#pragma once
+#include <utility>
+
+#include "../../core/types.hpp"
+#include "instruction_set.hpp"
+
+namespace multifuse::detail {
+
+/// What a kernel is asked to compute: result = alpha left right + beta result for a few rows and columns.
+template <class T> struct matrix_tile {
+  isize inner;
+  const T* left;
+  isize left_stride;  ///< between rows, or between columns in the form that takes the left matrix by columns
+  const T* right;     ///< rows of as many columns as the kernel's largest tile has: the rest is there, but not used
+  isize right_stride;
+  T* result;
+  isize result_stride;
+  isize columns;
+  T alpha, beta;
+};
+
+/// The kernels of one set of instructions.
+template <class T> struct matrix_kernels {
+  isize rows, columns;  ///< of the largest tile
+  isize lanes;
+  void (*const* by_rows)(const matrix_tile<T>&);  ///< by height of the tile, less one
+  void (*const* by_columns)(const matrix_tile<T>&);
+  isize rows_of_products;
+  void (*several_row_products)(const matrix_tile<T>&);  ///< of so many rows with any number of rows of the right matrix
+  void (*row_products)(const matrix_tile<T>&);          ///< of one
+  void (*transpose)(T* to, isize to_stride, const T* from, isize stride, isize rows, isize columns);
+};
+
+}  // namespace multifuse::detail
+
+#if defined(__x86_64__)
+MULTIFUSE_COMPILE_FOR("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+#define MULTIFUSE_SET avx512
+#define MULTIFUSE_VECTOR_BYTES 64
+#define MULTIFUSE_TILE_ROWS 14
+#include "kernels/set.inl"
+MULTIFUSE_COMPILE_FOR_ALL
+
+MULTIFUSE_COMPILE_FOR("avx2,fma")
+#define MULTIFUSE_SET avx2
+#define MULTIFUSE_VECTOR_BYTES 32
+#define MULTIFUSE_TILE_ROWS 6
+#include "kernels/set.inl"
+MULTIFUSE_COMPILE_FOR_ALL
+#endif
+
+#define MULTIFUSE_SET portable
+#define MULTIFUSE_VECTOR_BYTES 16
+#define MULTIFUSE_TILE_ROWS 6
+#include "kernels/set.inl"
+
+namespace multifuse::detail {
+
+/// The kernels of the instructions in use.
+template <class T> const matrix_kernels<T>& matrix_kernels_in_use() {
+#if defined(__x86_64__)
+  switch (instructions_in_use()) {
+    case instruction_set::avx512: return avx512::kernels<T>::all;
+    case instruction_set::avx2: return avx2::kernels<T>::all;
+    case instruction_set::portable: break;
+  }
+#endif
+  return portable::kernels<T>::all;
+}
+
+}  // namespace multifuse::detail
