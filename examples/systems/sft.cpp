@@ -1,4 +1,4 @@
-// SFT on talking faces: which of ten digits is spoken, from lips, voice in noise, and the lips' movement? The claim: with its
+// SFT on talking faces: which of ten digits is spoken, from lips, voice in noise, and movement? The claim: with its
 // tokens pooled to a handful before fusion, the model stays as accurate and costs a fraction.
 #include <algorithm>
 #include <cstdio>
@@ -115,7 +115,7 @@ auto loss_of(const mf::sft::model<dev, C>& model, const material& data, const mf
   return mf::sft::mixup_loss(model.mixed(lips, voice, movement, mix), x.truth, mix);
 }
 
-/// Trains by the published recipe; the accuracy on the test words, in percent, of the epoch that was best in validation.
+/// Trains by the published recipe; accuracy on the test words, in percent, of the epoch that was best in validation.
 template <mf::sft::config C> double train(const material& data, isize epochs, std::uint64_t seed) {
   mf::sft::model<dev, C> model;
   model.use_official_starts();
@@ -138,7 +138,8 @@ template <mf::sft::config C> double train(const material& data, isize epochs, st
                    const streams x(data.train, data.held_out);
                    const double loss = mf::cross_entropy(model(x.lips, x.voice, x.movement), x.truth).to_host()[0];
                    const isize epoch = optimizer.steps() / steps_per_epoch - 1;
-                   if (epoch >= std::min(published.first_kept, epochs - 1) && loss < least) best.emplace(model), least = loss;
+                   if (epoch >= std::min(published.first_kept, epochs - 1) && loss < least)
+                     best.emplace(model), least = loss;
                    return rate.observe(loss);
                  },
              .progress = nullptr},
@@ -192,7 +193,8 @@ template <mf::sft::config C> costs measure(const material& data) {
             [&](const mf::training_step& now) {
               const auto items = mf::shuffled(now.random, std::ssize(data.known));
               mf::training_step drawn = now;
-              drawn.items = std::span(items).first(std::size_t(published.batch_size)), drawn.epoch = published.first_mixed;
+              drawn.items = std::span(items).first(std::size_t(published.batch_size));
+              drawn.epoch = published.first_mixed;
               return loss_of<C>(model, data, drawn);
             });
   found.training_ms = median_ms(seconds);
@@ -222,8 +224,9 @@ void run(const examples::example_arguments& arguments) {
     throw multifuse::file_error(location.folder.string(), "no sentences", "a folder av_grid", "digits only");
   const auto load = [&](const char* split) {
     const examples::noise_bank noise(location.digits(), split);
-    return prepare(examples::av_grid(location.grid(), split)
-                       .words({.task = examples::grid_task::digit, .frames = frames, .snr_db = 0, .noise_key = {1}}, &noise));
+    const examples::av_grid grid(location.grid(), split);
+    return prepare(grid.words(
+        {.task = examples::grid_task::digit, .frames = frames, .snr_db = 0, .noise_key = {1}}, &noise));
   };
   material data{load("train"), load("val")};
   for (const auto part : {&clips::lips, &clips::voice, &clips::movement}) {
@@ -251,29 +254,31 @@ void run(const examples::example_arguments& arguments) {
                               .points = {}};
   examples::text_table table{.columns = {"pooling", "accuracy, %", "fused tokens", "MFLOP", "parameters", "ms a step",
                                          "ms a clip", "peak MiB"}};
+  auto next = runs.begin();
   for (std::size_t p = 0; p < poolings.size(); ++p) {
     std::vector<double> accuracies;
-    for (isize seed = 0; seed < seeds; ++seed) accuracies.push_back(runs[p * std::size_t(seeds) + std::size_t(seed)].get());
+    for (isize seed = 0; seed < seeds; ++seed, ++next) accuracies.push_back(next->get());
     const examples::spread accuracy(accuracies);
     const costs& cost = costs_of[p];
     plot.points.push_back({poolings[p].name, cost.tokens > 50 ? "all tokens" : "pooled", cost.forward_flops / 1e6,
                            accuracy.mean, accuracy.mean - accuracy.deviation, accuracy.mean + accuracy.deviation});
     table.rows.push_back({poolings[p].name, accuracy.text(), std::to_string(cost.tokens),
                           fixed_text(cost.forward_flops / 1e6, 2), std::to_string(cost.parameters),
-                          fixed_text(cost.training_ms, 1), fixed_text(cost.inference_ms, 3), fixed_text(cost.peak_mib, 1)});
+                          fixed_text(cost.training_ms, 1), fixed_text(cost.inference_ms, 3),
+                          fixed_text(cost.peak_mib, 1)});
     for (std::size_t c = 0; c < table.columns.size(); ++c)
       std::printf("%s%s %s", c == 0 ? "" : ", ", table.columns[c].c_str(), table.rows.back()[c].c_str());
     std::printf("\n"), std::fflush(stdout);
   }
   const std::string drawing = plot.svg();
-  examples::report page("SFT: few tokens are enough",
-                        "Ten digits from lips, voice at 0 dB and movement; " + std::to_string(data.test.size) + " test words");
+  const std::string words = std::to_string(data.test.size) + " test words";
+  examples::report page("SFT: few tokens are enough", "Ten digits from lips, voice at 0 dB and movement; " + words);
   page.table(table, "Mean and standard deviation over " + std::to_string(seeds) + " seeds, " + std::to_string(epochs) +
                         " epochs by the published recipe.");
   page.figure(drawing, "Error bars: one standard deviation over the seeds.").write(arguments.out);
   if (!arguments.plot.empty()) examples::write_drawing(arguments.plot, drawing);
-  std::printf("pooling costs %.1f times less arithmetic\nreport: %s\n", costs_of[0].forward_flops / costs_of[1].forward_flops,
-              arguments.out.c_str());
+  const double factor = costs_of[0].forward_flops / costs_of[1].forward_flops;
+  std::printf("pooling costs %.1f times less arithmetic\nreport: %s\n", factor, arguments.out.c_str());
 }
 }  // namespace
 

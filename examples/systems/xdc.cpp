@@ -185,8 +185,8 @@ void show(const examples::example_arguments& arguments) {
   std::vector<std::future<outcome>> runs;  // each is the same whatever runs beside it
   for (const auto& strategy : strategies)
     for (isize seed = 1; seed <= chosen.seeds; ++seed)
-      runs.push_back(std::async(std::launch::async, strategy.second, std::cref(chosen), std::cref(train), std::cref(val),
-                                std::uint64_t(seed)));
+      runs.push_back(std::async(std::launch::async, strategy.second, std::cref(chosen), std::cref(train),
+                                std::cref(val), std::uint64_t(seed)));
   auto next = runs.begin();
   for (const auto& [name, how] : strategies) {
     std::vector<outcome> found;

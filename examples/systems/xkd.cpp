@@ -1,6 +1,7 @@
-// XKD on talking faces without labels: masked autoencoders of lips and voice that also learn from each other's teachers
-// (distillation) and keep the outputs of both alike (alignment), each switched on and off. The domain gap is the
-// discrepancy between the students' outputs; a linear classifier on frozen features says what they are good for.
+// XKD on handwritten and spoken digits without labels: masked autoencoders of pictures and voices that also learn from
+// each other's teachers (distillation) and keep the outputs of both alike (alignment), each switched on and off. The
+// domain gap is the discrepancy between the students' outputs; a linear classifier on frozen features says what they
+// are good for.
 //
 //   xkd [--data DIR] [--out FILE.html] [--plot FILE.svg] [--quick]
 #include <cstdio>
@@ -15,7 +16,7 @@
 #include <multifuse/train/trainer.hpp>
 #include <numeric>
 
-#include "support/av_grid.hpp"
+#include "support/av_digits.hpp"
 #include "support/example_arguments.hpp"
 #include "support/find_data.hpp"
 #include "support/plot.hpp"
@@ -29,10 +30,10 @@ using D = mf::cpu<float>;
 
 namespace {
 
-constexpr isize frames = 12, bins = 24, steps_of_sound = 44, part_of_sound = 24;
-constexpr xkd::config model_config{.clip = {frames, 24, 32}, .tubelet = {4, 8, 8}, .channels = 1,
-                                   .spectrogram = {1, bins, steps_of_sound}, .patch = {1, 6, 4},
-                                   .width = 48, .heads = 4, .depth = 2,
+constexpr isize side = 28, part_side = 21, bins = 24, sound = 96, part_of_sound = 64;
+constexpr xkd::config model_config{.clip = {1, side, side}, .tubelet = {1, 7, 7},
+                                   .spectrogram = {1, bins, sound}, .patch = {1, 6, 8},
+                                   .channels = 1, .width = 48, .heads = 4, .depth = 2,
                                    .decoder_width = 32, .decoder_heads = 4, .decoder_depth = 1,
                                    .head = {64, 32, 64}, .video_masked = 0.6, .audio_masked = 0.6};
 using network = xkd::model<D, model_config>;
@@ -40,30 +41,32 @@ using clips = mf::shape<mf::batch<>, mf::frames<>, mf::rows<>, mf::columns<>, mf
 using sounds = mf::shape<mf::batch<>, mf::rows<>, mf::columns<>, mf::channels<1>>;
 
 struct settings {
-  isize steps = 200, seeds = 3, batch = 32, items = 1 << 20;
+  isize steps = 300, seeds = 3, batch = 32, pairs = 1500;
 };
 
-/// Windows of sentences: lips from 0 to 1, log-mel energies [bins, time], and the digit spoken, for measuring alone.
-struct windows {
-  std::vector<mf::clip> lips, voices;  ///< voices have one frame
+/// Pictures from 0 to 1 and log-mel energies [bins, time] of a second with a spoken digit, and the digit, for measuring
+/// alone.
+struct pairs {
+  std::vector<mf::clip> pictures, voices;  ///< of one frame
   std::vector<isize> labels;
   examples::statistics scale;  ///< of its voices
   isize size() const { return std::ssize(labels); }
 };
-windows load(const std::filesystem::path& folder, std::string_view split, isize most) {
-  auto set = examples::av_grid(folder, split).words({.task = examples::grid_task::digit, .frames = frames});
+pairs load(const std::filesystem::path& folder, std::string_view split, isize most) {
+  auto set = examples::av_digits(folder, split).pairs({.degrade_pictures = false, .noise = false});
+  const isize size = std::min(most, set.size);
   auto config = examples::speech_log_mel();
   config.bins = bins;
   const auto energies = examples::log_mel_of(set, config);
-  const auto last = set.labels.begin() + std::min(most, set.size);
-  windows made{{}, {}, {set.labels.begin(), last}, examples::statistics::of(energies.values)};
-  for (isize i = 0; i < made.size(); ++i) {
-    mf::clip lips{frames, set.rows, set.columns, 1, {}}, voice{1, bins, steps_of_sound, 1, {}};
-    for (const float v : set.video_of(i)) lips.pixels.push_back(0.5f * v + 0.5f);
+  pairs made{{}, {}, {set.labels.begin(), set.labels.begin() + size}, examples::statistics::of(energies.values)};
+  for (isize i = 0; i < size; ++i) {
+    const auto pixels = set.video_of(i);
+    mf::clip voice{1, bins, sound, 1, {}};
     for (isize b = 0; b < bins; ++b)
-      for (isize t = 0; t < steps_of_sound; ++t)
+      for (isize t = 0; t < sound; ++t)
         voice.pixels.push_back(energies.values[std::size_t((i * energies.frames + t) * bins + b)]);
-    made.lips.push_back(std::move(lips)), made.voices.push_back(std::move(voice));
+    made.pictures.push_back({1, side, side, 1, {pixels.begin(), pixels.end()}});
+    made.voices.push_back(std::move(voice));
   }
   return made;
 }
@@ -81,33 +84,35 @@ struct batch {
 };
 
 /// Whole and partial views of items: random ones with a key, the whole and its middle without.
-batch views_of(const windows& set, const examples::statistics& scale, std::span<const isize> items,
+batch views_of(const pairs& set, const examples::statistics& scale, std::span<const isize> items,
                const mf::random_key* key) {
   std::vector<mf::clip> wholes, parts, voices, voice_parts;
   for (isize n = 0; n < std::ssize(items); ++n) {
     const auto item = std::size_t(items[std::size_t(n)]);
-    const auto &lips = set.lips[item], &voice = set.voices[item];
+    const auto &picture = set.pictures[item], &voice = set.voices[item];
     const mf::random_key own = key ? key->split(std::uint64_t(n)) : mf::random_key{};
     isize drawn = 0;
     const auto draw = [&] { return key ? mf::uniform(own, drawn++) : 0.5; };
     const mf::color_jitter jitter = key ? mf::color_jitter{0.4, 0.4, 0, 0} : mf::color_jitter{};
-    const double flipped = key ? 0.5 : 0, blurred = key ? 0.5 : 0, least = key ? 0.5 : 1;
+    const double blurred = key ? 0.5 : 0, least = key ? 0.6 : 1;
     wholes.push_back(mf::random_view(
-        lips, {.rows = 24, .columns = 32, .least_area = least, .flipped = flipped, .jitter = jitter}, draw));
-    parts.push_back(mf::random_view(lips, {.frames = 8, .rows = 16, .columns = 24, .least_area = 0.3, .most_area = 0.7,
-                                           .flipped = flipped, .jitter = jitter, .blurred = blurred, .most_blur = 1},
+        picture, {.rows = side, .columns = side, .least_area = least, .flipped = 0, .jitter = jitter}, draw));
+    parts.push_back(mf::random_view(picture,
+                                    {.rows = part_side, .columns = part_side, .least_area = 0.4, .most_area = 0.8,
+                                     .flipped = 0, .jitter = jitter, .blurred = blurred, .most_blur = 1},
                                     draw));
     mf::clip louder = voice;
     const double volume = 0.8 + 0.4 * draw();  // 1 without a key; energies are its square
     for (float& v : louder.pixels) v += float(2 * std::log(volume));
-    const isize from = isize(draw() * double(steps_of_sound - part_of_sound + 1));
+    const isize from = isize(draw() * double(sound - part_of_sound + 1));
     voice_parts.push_back(mf::crop_and_resize(louder, {0, double(from), bins, part_of_sound}, bins, part_of_sound));
     voices.push_back(std::move(louder));
   }
   const isize n = std::ssize(items);
-  const examples::statistics pixels{0.5, 0.25};
-  return {{stacked(clips(n, frames, 24, 32), wholes, pixels), stacked(sounds(n, bins, steps_of_sound), voices, scale)},
-          {stacked(clips(n, 8, 16, 24), parts, pixels), stacked(sounds(n, bins, part_of_sound), voice_parts, scale)}};
+  const examples::statistics pixels{0.13, 0.31};
+  return {{stacked(clips(n, 1, side, side), wholes, pixels), stacked(sounds(n, bins, sound), voices, scale)},
+          {stacked(clips(n, 1, part_side, part_side), parts, pixels),
+           stacked(sounds(n, bins, part_of_sound), voice_parts, scale)}};
 }
 
 /// A modality's views with a random masking; `on` may put them on a tape.
@@ -123,21 +128,21 @@ struct strategy {
   double alignment, distillation;  ///< weights; a negative one: not trained
 };
 
-/// Discrepancy, distillation, reconstruction of validation items, accuracies of probes of lips and of voices.
+/// Discrepancy, distillation, reconstruction of validation items, accuracies of probes of pictures and voices.
 using measures = std::array<double, 5>;
 
 struct material {
-  windows train, val;
+  pairs train, val;
 };
 measures measure(const network& model, const material& data) {
-  const windows &train = data.train, &val = data.val;
+  const pairs &train = data.train, &val = data.val;
   std::vector<isize> all(val.labels.size());
   std::iota(all.begin(), all.end(), 0);
   const batch seen = views_of(val, train.scale, all, nullptr);
   const auto same = [](const auto& x) { return x; };
   const auto made = model(masked<xkd::video>(seen, {99, 1}, same), masked<xkd::audio>(seen, {99, 1}, same));
   const auto number = [](const auto& x) { return double(x.to_host()[0]); };
-  const auto features = [&]<class M>(M*, const windows& set) {
+  const auto features = [&]<class M>(M*, const pairs& set) {
     std::vector<float> rows;
     for (isize first = 0; first < set.size(); first += 100) {
       std::vector<isize> items(std::size_t(std::min<isize>(100, set.size() - first)));
@@ -152,9 +157,9 @@ measures measure(const network& model, const material& data) {
   const auto probe = [&]<class M>(M* modality) {
     return mf::linear_probe_accuracy({features(modality, train), train.labels}, {features(modality, val), val.labels});
   };
-  const auto& [lips, voices] = made.students;
+  const auto& [pictures, voices] = made.students;
   return {number(made.student_alignment), 0.5 * (number(made.to_audio) + number(made.to_video)),
-          0.5 * (number(lips.reconstruction) + number(voices.reconstruction)),
+          0.5 * (number(pictures.reconstruction) + number(voices.reconstruction)),
           probe(static_cast<xkd::video*>(nullptr)), probe(static_cast<xkd::audio*>(nullptr))};
 }
 
@@ -164,16 +169,20 @@ measures run(const settings& chosen, const strategy& how, const material& data, 
   model.update_teachers(0, 0);
   if (how.alignment < 0) return measure(model, data);
   mf::adam<D> optimizer(model, {.second_beta = 0.95, .weight_decay = 0.05});
-  const xkd::settings weights{.alignment = how.alignment, .distillation = how.distillation};
-  const mf::schedule::linear_warm_up rise(chosen.steps / 10 + 1);
-  const mf::schedule::cosine fall(chosen.steps);
+  const xkd::settings weights{.alignment = how.alignment, .distillation = how.distillation,
+                              .teachers_see = xkd::teacher_input::whole};
+  const xkd::recipe published{.steps = chosen.steps, .warm_up = chosen.steps / 10, .first_decay = 0.99};
   mf::train(optimizer,
             {.steps_per_epoch = chosen.steps,
              .learning_rate = 1e-3,
-             .schedule = [&](isize step) { return rise(step) * fall(step); },
+             .schedule = [&](isize step) { return published.rate(step); },
              .clip_norm = 1,
              .seed = seed,
-             .after_step = [&](const mf::step_report&) { model.update_teachers(0.99, 0.99); },
+             .after_step = 
+                 [&](const mf::step_report& now) {
+                   const double decay = published.decay(now.step);
+                   model.update_teachers(decay, decay);
+                 },
              .progress = nullptr},
             [&](const mf::training_step& now) {
               std::vector<isize> items;
@@ -182,7 +191,8 @@ measures run(const settings& chosen, const strategy& how, const material& data, 
               const batch seen = views_of(data.train, data.train.scale, items, &now.random);
               const auto on = [&](const auto& x) { return now.record(x); };
               const auto made =
-                  model(masked<xkd::video>(seen, now.random, on), masked<xkd::audio>(seen, now.random, on), weights);
+                  model(masked<xkd::video>(seen, now.random, on), masked<xkd::audio>(seen, now.random, on),
+                        published.at(now.step, weights));
               model.update_centers(made);
               return made.total;
             });
@@ -190,13 +200,17 @@ measures run(const settings& chosen, const strategy& how, const material& data, 
 }
 
 void show(const examples::example_arguments& arguments) {
-  const settings chosen = arguments.quick ? settings{.steps = 10, .seeds = 1, .batch = 16, .items = 100} : settings{};
+  const settings chosen = arguments.quick ? settings{.steps = 10, .seeds = 1, .batch = 16, .pairs = 100} : settings{};
   const auto location = examples::find_data({.requested = arguments.data}, std::cerr);
-  const material all{load(location.grid(), "train", chosen.items), load(location.grid(), "val", chosen.items)};
+  const material all{load(location.digits(), "train", chosen.pairs),
+                     load(location.digits(), "val", chosen.pairs)};
   const std::vector<strategy> strategies{
       {"untrained", -1, 0}, {"reconstruction", 0, 0}, {"+ distillation", 0, 1}, {"+ alignment", 1, 0}, {"XKD", 1, 1}};
-  examples::text_table table{{"losses", "domain gap", "distillation", "reconstruction", "probe lips", "probe voice"}};
-  examples::bar_plot gap{.title = "Domain gap of lips and voices", .value = {"discrepancy"}, .groups = {{"gap", {}}}};
+  examples::text_table table{{"losses", "domain gap", "distillation", "reconstruction", "probe picture",
+                              "probe voice"}};
+  examples::bar_plot gap{.title = "Domain gap of pictures and voices",
+                         .value = {"discrepancy"},
+                         .groups = {{"gap", {}}}};
   std::vector<std::future<measures>> runs;  // each is the same whatever runs beside it
   for (const strategy& how : strategies)
     for (isize seed = 1; seed <= chosen.seeds; ++seed)
@@ -218,8 +232,8 @@ void show(const examples::example_arguments& arguments) {
     std::cout << std::endl;
   }
   examples::report page("XKD: learning from the other modality's teacher", location.description);
-  page.paragraph("Digits spoken in sentences; " + std::to_string(chosen.steps) + " steps without labels, seeds: " +
-                 std::to_string(chosen.seeds) + ", sentences to measure on: " + std::to_string(all.val.size()) + ".");
+  page.paragraph("Digits, written and spoken; " + std::to_string(chosen.steps) + " steps without labels, seeds: " +
+                 std::to_string(chosen.seeds) + ", pairs to measure on: " + std::to_string(all.val.size()) + ".");
   page.table(table, "Mean and standard deviation; probes in percent, chance is 10");
   page.figure(gap.svg(), "Between the students' outputs, smaller is closer. Bars: one standard deviation.", true);
   page.write(arguments.out);
