@@ -73,7 +73,8 @@ void compare(isize batch, isize m, isize n, isize k, mf::layout left, mf::layout
   for (int set = 0; set <= int(mf::best_instruction_set()); ++set) {
     auto result = c;
     const with_instructions forced{mf::instruction_set(set)};
-    mf::cpu<T>::multiply(batch, m, n, k, alpha, a.view(), b.view(), beta, {result.elements.data(), c.stride, c.distance});
+    mf::cpu<T>::multiply(batch, m, n, k, alpha, a.view(), b.view(), beta,
+                         {result.elements.data(), c.stride, c.distance});
     INFO(mf::instruction_set_names[set] << ": " << batch << " x [" << m << ", " << k << "] [" << k << ", " << n
                                         << "], alpha " << alpha << ", beta " << beta);
     check(result.elements, expected.elements, tolerance * std::sqrt(double(k)));

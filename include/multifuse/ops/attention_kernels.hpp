@@ -33,6 +33,7 @@ MULTIFUSE_HD inline void bias_and_mask(T* scores, isize keys, isize head, isize 
 
 /// Scores become probabilities; keeps the logarithm of their normalizer (minus infinity if no key is left).
 template <class T> struct attention_softmax_kernel {
+  static constexpr bool works_on_a_row = true;
   T* scores;
   T* log_normalizer;  // [heads, all queries]
   isize rows, keys, first_query, queries;
@@ -57,6 +58,7 @@ template <class T> struct attention_softmax_kernel {
 
 /// The probabilities again, from scores and normalizers.
 template <class T> struct attention_recompute_kernel {
+  static constexpr bool works_on_a_row = true;
   T* scores;
   const T* log_normalizer;
   isize rows, keys, first_query, queries;
@@ -73,6 +75,7 @@ template <class T> struct attention_recompute_kernel {
 
 /// Gradient of the scores from that of the probabilities, in place: p (dp - sum(p dp)).
 template <class T> struct attention_score_gradient_kernel {
+  static constexpr bool works_on_a_row = true;
   const T* probabilities;
   T* gradient;
   const T *y, *dy;  // this tile's rows of the result and its gradient

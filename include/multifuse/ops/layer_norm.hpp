@@ -28,6 +28,7 @@ template <class T, std::size_t Count> struct layer_norm_weights {
 
 /// Two passes: the variance is the mean of squared distances from the mean, not a difference of large numbers.
 template <class T, std::size_t Count> struct layer_norm_forward_kernel {
+  static constexpr bool works_on_a_row = true;
   const T* x;
   layer_norm_weights<T, Count> weights;
   T *y, *mean, *inverse;  // the latter two per row
@@ -46,6 +47,7 @@ template <class T, std::size_t Count> struct layer_norm_forward_kernel {
 };
 
 template <class T, std::size_t Count> struct layer_norm_input_kernel {
+  static constexpr bool works_on_a_row = true;
   const T *dy, *x;
   layer_norm_weights<T, Count> weights;
   const T *mean, *inverse;

@@ -8,6 +8,7 @@
 #include "../../core/error.hpp"
 #include "../../tensor/backend.hpp"
 #include "multiply.hpp"
+#include "threads.hpp"
 
 namespace multifuse {
 
@@ -21,7 +22,8 @@ struct cpu_memory {
   static void release(void* address) { ::operator delete(address, std::align_val_t(64)); }
 };
 
-/// The processor as a device for elements of type T: the backend primitives on host memory, in the calling thread.
+/// The processor as a device for elements of type T: the backend primitives on host memory. They use as many threads as
+/// `threads_in_use` says, and compute the same for any number.
 template <class T> struct cpu {
   using scalar = T;
   using memory = cpu_memory;
@@ -33,46 +35,80 @@ template <class T> struct cpu {
   static void copy_to_host(T* to, const T* from, isize n) { copy(to, from, n); }
 
   template <class Kernel> static void for_each(isize rows, isize columns, const Kernel& kernel) {
-#if defined(__x86_64__)
-    switch (instructions_in_use()) {
-      case instruction_set::avx512: return detail::avx512::for_each(rows, columns, kernel);
-      case instruction_set::avx2: return detail::avx2::for_each(rows, columns, kernel);
-      case instruction_set::portable: break;
-    }
-#endif
-    detail::portable::for_each(rows, columns, kernel);
+    constexpr isize enough = requires { Kernel::works_on_a_row; }
+    ? 32 : 8192;  // calls, to be worth another thread
+    if (rows >= threads_in_use())
+      detail::in_parallel(rows, 1, enough / std::max<isize>(1, columns),
+                          [&](isize first, isize last) { run(first, last, 0, columns, kernel); });
+    else  // in multiples of all vectors, so that each element is computed by the same instructions
+      detail::in_parallel(columns, 64, enough / std::max<isize>(1, rows),
+                          [&](isize first, isize last) { run(0, rows, first, last, kernel); });
   }
 
   [[gnu::noinline]] static void multiply(isize batch, isize m, isize n, isize k, T alpha, matrix<const T> a,
                                          matrix<const T> b, T beta, matrix<T> c) {
-    for (isize i = 0; i < batch; ++i)
-      detail::matrix_product<T>(m, n, k, alpha, {a.data + i * a.distance, a.stride, 0, a.order},
-                                {b.data + i * b.distance, b.stride, 0, b.order}, beta,
-                                {c.data + i * c.distance, c.stride, 0})
-          .compute();
+    constexpr isize enough = 500'000;  // multiplications and additions, to be worth another thread
+    const auto product = [&](isize item) {
+      return detail::matrix_product<T>(m, n, k, alpha, {a.data + item * a.distance, a.stride, 0, a.order},
+                                       {b.data + item * b.distance, b.stride, 0, b.order}, beta,
+                                       {c.data + item * c.distance, c.stride, 0});
+    };
+    const isize operations = std::max<isize>(1, m * n * k);
+    if (batch >= threads_in_use())
+      detail::in_parallel(batch, 1, enough / operations, [&](isize first, isize last) {
+        for (isize item = first; item < last; ++item) product(item).compute();
+      });
+    else
+      for (isize item = 0; item < batch; ++item) product(item).compute_in_parallel(enough);
   }
 
   [[gnu::noinline]] static void sum(isize outer, isize reduced, isize inner, const T* x, T beta, T* y) {
-    for (isize o = 0; o < outer; ++o) {
-      const T* from = x + o * reduced * inner;
-      T* to = y + o * inner;
-      if (inner == 1) {
-        constexpr isize run = 4096;  // sums of sums: the error of a mean does not grow with its elements
-        T total = 0;
-        for (isize first = 0; first < reduced; first += run)
-          total += sum_of_run(from + first, std::min(run, reduced - first));
-        to[0] = beta == T(0) ? total : total + beta * to[0];
-        continue;
-      }
-      for (isize i = 0; i < inner; ++i) to[i] = beta == T(0) ? T(0) : beta * to[i];
-      for (isize r = 0; r < reduced; ++r) {
-        MULTIFUSE_INDEPENDENT
-        for (isize i = 0; i < inner; ++i) to[i] += from[r * inner + i];
-      }
-    }
+    constexpr isize enough = 16384;  // additions, to be worth another thread
+    if (outer >= threads_in_use())
+      detail::in_parallel(outer, 1, enough / std::max<isize>(1, reduced * inner), [&](isize first, isize last) {
+        for (isize o = first; o < last; ++o)
+          sum_block(reduced, inner, 0, inner, x + o * reduced * inner, beta, y + o * inner);
+      });
+    else
+      for (isize o = 0; o < outer; ++o)
+        detail::in_parallel(inner, 64, enough / std::max<isize>(1, reduced), [&](isize first, isize last) {
+          sum_block(reduced, inner, first, last, x + o * reduced * inner, beta, y + o * inner);
+        });
   }
 
  private:
+  template <class Kernel>
+  static void run(isize first_row, isize last_row, isize first_column, isize last_column, const Kernel& kernel) {
+#if defined(__x86_64__)
+    switch (instructions_in_use()) {
+      case instruction_set::avx512:
+        return detail::avx512::for_each(first_row, last_row, first_column, last_column, kernel);
+      case instruction_set::avx2:
+        return detail::avx2::for_each(first_row, last_row, first_column, last_column, kernel);
+      case instruction_set::portable:
+        break;
+    }
+#endif
+    detail::portable::for_each(first_row, last_row, first_column, last_column, kernel);
+  }
+
+  /// Columns first ... last - 1 of to[inner] = the sum over the rows of from[reduced, inner] + beta to.
+  static void sum_block(isize reduced, isize inner, isize first, isize last, const T* from, T beta, T* to) {
+    if (inner == 1) {
+      constexpr isize length = 4096;  // sums of sums: the error of a mean does not grow with its elements
+      T total = 0;
+      for (isize start = 0; start < reduced; start += length)
+        total += sum_of_run(from + start, std::min(length, reduced - start));
+      to[0] = beta == T(0) ? total : total + beta * to[0];
+      return;
+    }
+    for (isize i = first; i < last; ++i) to[i] = beta == T(0) ? T(0) : beta * to[i];
+    for (isize r = 0; r < reduced; ++r) {
+      MULTIFUSE_INDEPENDENT
+      for (isize i = first; i < last; ++i) to[i] += from[r * inner + i];
+    }
+  }
+
   static T sum_of_run(const T* from, isize n) {
     T lanes[8] = {};  // eight partial sums: vectorizes, and rounds less than one
     isize i = 0;

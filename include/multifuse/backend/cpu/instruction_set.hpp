@@ -14,9 +14,9 @@
 #define MULTIFUSE_COMPILE_FOR(SET) MULTIFUSE_PRAGMA(GCC push_options) MULTIFUSE_PRAGMA(GCC target(SET))
 #define MULTIFUSE_COMPILE_FOR_ALL MULTIFUSE_PRAGMA(GCC pop_options)
 #else
-#define MULTIFUSE_COMPILE_FOR(SET)                                                                  \
-  MULTIFUSE_PRAGMA(GCC push_options) MULTIFUSE_PRAGMA(GCC target(SET ",prefer-vector-width=512"))   \
-  MULTIFUSE_PRAGMA(GCC optimize("O3"))
+#define MULTIFUSE_COMPILE_FOR(SET)   \
+  MULTIFUSE_PRAGMA(GCC push_options) \
+  MULTIFUSE_PRAGMA(GCC target(SET ",prefer-vector-width=512")) MULTIFUSE_PRAGMA(GCC optimize("O3"))
 #define MULTIFUSE_COMPILE_FOR_ALL MULTIFUSE_PRAGMA(GCC pop_options)
 #endif
 #define MULTIFUSE_PRAGMA(TEXT) _Pragma(#TEXT)
@@ -71,7 +71,9 @@ inline std::atomic<instruction_set>& chosen_instruction_set() {
 
 /// The instructions that kernels use: the best of this processor, unless the environment variable
 /// MULTIFUSE_INSTRUCTIONS (portable, avx2, avx512) or `use_instructions` says otherwise.
-inline instruction_set instructions_in_use() { return detail::chosen_instruction_set().load(std::memory_order_relaxed); }
+inline instruction_set instructions_in_use() {
+  return detail::chosen_instruction_set().load(std::memory_order_relaxed);
+}
 
 /// Throws argument_error if the processor lacks them.
 inline void use_instructions(instruction_set set) {

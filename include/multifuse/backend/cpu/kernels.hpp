@@ -60,9 +60,12 @@ namespace multifuse::detail {
 template <class T> const matrix_kernels<T>& matrix_kernels_in_use() {
 #if defined(__x86_64__)
   switch (instructions_in_use()) {
-    case instruction_set::avx512: return avx512::kernels<T>::all;
-    case instruction_set::avx2: return avx2::kernels<T>::all;
-    case instruction_set::portable: break;
+    case instruction_set::avx512:
+      return avx512::kernels<T>::all;
+    case instruction_set::avx2:
+      return avx2::kernels<T>::all;
+    case instruction_set::portable:
+      break;
   }
 #endif
   return portable::kernels<T>::all;

@@ -5,9 +5,11 @@
 
 #include "../../tensor/backend.hpp"
 #include "kernels.hpp"
+#include "threads.hpp"
 
-/// Matrix products in blocks that fit the caches (Goto and van de Geijn 2008): a panel of the right matrix, as wide as a
-/// kernel's tile, is laid out in the order in which kernels read it, and meets all rows of a block of the left one.
+/// Matrix products in blocks that fit the caches (Goto and van de Geijn 2008): a panel of the right matrix, as wide
+/// as a kernel's tile, is laid out in the order in which kernels read it, and meets all rows of a block of the left
+/// one.
 namespace multifuse::detail {
 
 /// Memory of one thread that grows to what the largest product needs.
@@ -38,24 +40,41 @@ template <class T> class matrix_product {
   matrix_product(isize m, isize n, isize k, T alpha, matrix<const T> a, matrix<const T> b, T beta, matrix<T> c)
       : kernels_(matrix_kernels_in_use<T>()), m_(m), n_(n), k_(k), alpha_(alpha), beta_(beta), a_(a), b_(b), c_(c) {}
 
-  void compute() const {
-    if (a_.order == layout::plain && b_.order == layout::transposed && m_ * inner_per_row < k_)
-      multiply_few_rows();
+  void compute() const { compute_part(0, m_, 0, n_); }
+
+  /// Spreads rows or columns over threads, whichever are more. `enough`: multiplications and additions for each.
+  void compute_in_parallel(isize enough) const {
+    if (m_ > n_)
+      in_parallel(m_, kernels_.rows, enough / std::max<isize>(1, n_ * k_),
+                  [this](isize first, isize last) { compute_part(first, last, 0, n_); });
     else
-      multiply_blocks();
+      in_parallel(n_, kernels_.columns, enough / std::max<isize>(1, m_ * k_),
+                  [this](isize first, isize last) { compute_part(0, m_, first, last); });
   }
 
  private:
-  static constexpr isize inner_per_row = 25;     // with more of it, laying out the right matrix costs more than it saves
-  static constexpr isize inner_at_once = 256;    // a panel of the right matrix stays in the first-level cache
+  static constexpr isize inner_per_row = 25;   // with more of it, laying out the right matrix costs more than it saves
+  static constexpr isize inner_at_once = 256;  // a panel of the right matrix stays in the first-level cache
   static constexpr isize elements_of_block = 96 * 1024;  // of the left matrix, which stay in the second-level one
+
+  /// Some rows and columns of the result, computed in the way that suits the whole.
+  void compute_part(isize first_row, isize last_row, isize first_column, isize last_column) const {
+    const bool few_rows = a_.order == layout::plain && b_.order == layout::transposed && m_ * inner_per_row < k_;
+    matrix_product part = *this;
+    part.m_ = last_row - first_row;
+    part.n_ = last_column - first_column;
+    part.a_.data += a_.order == layout::plain ? first_row * a_.stride : first_row;
+    part.b_.data += b_.order == layout::plain ? first_column : first_column * b_.stride;
+    part.c_.data += first_row * c_.stride + first_column;
+    few_rows ? part.multiply_few_rows() : part.multiply_blocks();
+  }
 
   void multiply_few_rows() const {
     for (isize row = 0; row < m_;) {
       const bool several = row + kernels_.rows_of_products <= m_;
-      (several ? kernels_.several_row_products : kernels_.row_products)(
-          {k_, a_.data + row * a_.stride, a_.stride, b_.data, b_.stride, c_.data + row * c_.stride, c_.stride, n_, alpha_,
-           beta_});
+      (several ? kernels_.several_row_products
+               : kernels_.row_products)({k_, a_.data + row * a_.stride, a_.stride, b_.data, b_.stride,
+                                         c_.data + row * c_.stride, c_.stride, n_, alpha_, beta_});
       row += several ? kernels_.rows_of_products : 1;
     }
   }
@@ -75,8 +94,11 @@ template <class T> class matrix_product {
         const isize depth = std::min(inner, k_ - k);
         if (lay_out_left) lay_out_rows(left, i, rows, k, depth);
         for (isize j = 0; j < n_; j += width) {
-          matrix_tile<T> tile{depth, nullptr, 0, nullptr, width, c_.data + i * c_.stride + j, c_.stride,
-                              std::min(width, n_ - j), alpha_, k == 0 ? beta_ : T(1)};
+          matrix_tile<T> tile{depth,     nullptr,
+                              0,         nullptr,
+                              width,     c_.data + i * c_.stride + j,
+                              c_.stride, std::min(width, n_ - j),
+                              alpha_,    k == 0 ? beta_ : T(1)};
           lay_out_columns(tile, panel, k, j, rows);
           multiply_rows(tile, lay_out_left ? left : nullptr, i, rows, k);
         }

@@ -1,5 +1,6 @@
 // Matrix kernels, compiled once for each set of vector instructions: MULTIFUSE_SET names the namespace,
-// MULTIFUSE_VECTOR_BYTES says how long a vector is and MULTIFUSE_TILE_ROWS how many rows of two vectors the registers hold.
+// MULTIFUSE_VECTOR_BYTES says how long a vector is and MULTIFUSE_TILE_ROWS how many rows of two vectors the registers
+// hold.
 
 namespace multifuse::detail::MULTIFUSE_SET {
 
@@ -22,8 +23,8 @@ template <class T> [[gnu::always_inline]] inline void finish(T* to, vector<T> su
   store(to, sum);
 }
 
-/// Adds one row of the right matrix times one element of each row of the left one. Elements of rows 0 ... 4, 5 ... 9 and
-/// 10 ... 14 are addressed from three pointers, which is what the processor's addressing modes can do.
+/// Adds one row of the right matrix times one element of each row of the left one. Elements of rows 0 ... 4, 5 ... 9
+/// and 10 ... 14 are addressed from three pointers, which is what the processor's addressing modes can do.
 template <class T, int Rows, bool ByColumns> struct tile_step {
   vector<T> sum[Rows][2];
 
@@ -42,7 +43,8 @@ template <class T, int Rows, bool ByColumns> struct tile_step {
     const vector<T> first = load(right), second = load(right + vector_of<T>::lanes);
     (row<Row>(top, middle, bottom, stride, three, first, second), ...);
   }
-  template <int... Row> [[gnu::always_inline]] void finish_all(std::integer_sequence<int, Row...>, const matrix_tile<T>& t) {
+  template <int... Row>
+  [[gnu::always_inline]] void finish_all(std::integer_sequence<int, Row...>, const matrix_tile<T>& t) {
     constexpr int lanes = vector_of<T>::lanes;
     if (t.columns == 2 * lanes) {
       ((finish(t.result + Row * t.result_stride, sum[Row][0], t.alpha, t.beta),
@@ -79,8 +81,8 @@ template <class T, int Rows, bool ByColumns> [[gnu::noinline]] void multiply_row
   step.finish_all(std::make_integer_sequence<int, Rows>{}, t);
 }
 
-/// Of two rows of a block whose numbers differ in one bit: exchanges that bit of the row's number with the same bit of the
-/// column's number. `Second`: the new second row, else the new first.
+/// Of two rows of a block whose numbers differ in one bit: exchanges that bit of the row's number with the same bit
+/// of the column's number. `Second`: the new second row, else the new first.
 template <class T, int Bit, bool Second, int... Column>
 [[gnu::always_inline]] inline vector<T> exchanged(vector<T> first, vector<T> second,
                                                   std::integer_sequence<int, Column...>) {
@@ -99,7 +101,8 @@ template <class T> struct square_block {
   [[gnu::always_inline]] void load_rows(std::integer_sequence<int, I...>, const T* from, isize stride, isize there) {
     ((row[I] = load(from + (I < there ? I : there - 1) * stride)), ...);
   }
-  template <int... I> [[gnu::always_inline]] void store_rows(std::integer_sequence<int, I...>, T* to, isize stride) const {
+  template <int... I>
+  [[gnu::always_inline]] void store_rows(std::integer_sequence<int, I...>, T* to, isize stride) const {
     (store(to + I * stride, row[I]), ...);
   }
   template <int Bit, int... Pair> [[gnu::always_inline]] void exchange(std::integer_sequence<int, Pair...>) {
@@ -118,9 +121,10 @@ template <class T> struct square_block {
   }
 };
 
-/// to[column * to_stride + row] = from[row * stride + column]; what lies in `to` up to a multiple of the lanes beyond the last
-/// row is set to something.
-template <class T> [[gnu::noinline]] void transpose_into(T* to, isize to_stride, const T* from, isize stride, isize rows, isize columns) {
+/// to[column * to_stride + row] = from[row * stride + column]; what lies in `to` up to a multiple of the lanes beyond
+/// the last row is set to something.
+template <class T>
+[[gnu::noinline]] void transpose_into(T* to, isize to_stride, const T* from, isize stride, isize rows, isize columns) {
   constexpr int lanes = vector_of<T>::lanes;
   using all = std::make_integer_sequence<int, lanes>;
   for (isize row = 0; row < rows; row += lanes) {
@@ -137,8 +141,8 @@ template <class T> [[gnu::noinline]] void transpose_into(T* to, isize to_stride,
   }
 }
 
-/// Scalar products of Rows rows of the left matrix with rows of the right one, summed in all lanes at once: no row needs to
-/// be packed. Rows times columns are the lanes of a vector, which holds the sums in the end.
+/// Scalar products of Rows rows of the left matrix with rows of the right one, summed in all lanes at once: no row
+/// needs to be packed. Rows times columns are the lanes of a vector, which holds the sums in the end.
 template <class T, int Rows> struct row_products {
   static constexpr int lanes = vector_of<T>::lanes, columns = lanes / Rows;
   using all = std::make_integer_sequence<int, lanes>;
