@@ -16,8 +16,9 @@ template <class W, class X> refined_tokens(W, X) -> refined_tokens<W, X>;
 
 /// Tokens of one modality weighted by what the class tokens of two modalities attend to (Sarkar and Etemad, "XKD", AAAI
 /// 2024): x [batch, tokens, width], own attention [batch, heads, keys] with a key for each token, the other's [batch,
-/// heads, keys']. Their outer product is averaged over the other's keys, then divided by the own mean (`ratio`) or passed
-/// through a softmax. Tokens are multiplied by the mean over heads, and each item so that its mean token keeps its length.
+/// heads, keys']. Their outer product is averaged over the other's keys, then divided by the own mean (`ratio`) or
+/// passed through a softmax. Tokens are multiplied by the mean over heads, and each item so that its mean token keeps
+/// its length.
 template <value X, value A, value B>
 constexpr auto refine_by_attention(const X& x, const A& own, const B& other, refinement mode = refinement::ratio) {
   const auto whole = mean<keys_axis>(other);

@@ -34,6 +34,8 @@ template <class... M, class Given> struct streams_of<streams<M...>, Given> {
 
 /// A multimodal model read from top to bottom: the streams it takes, the stages they pass, a readout.
 /// A stage is a `stage<Depth, strategy>` or any struct with `members` and a call operator from bundle to bundle.
+/// Before a readout that reads only class tokens, the last layer of a strategy computes only those, if its block can:
+/// the other tokens serve as keys and values. The result is the same, a layer's arithmetic shrinks to a sixth.
 ///   using net = fusion_model<streams<video, audio>, stage<8, unimodal<block>>, stage<4, bottleneck_fusion<block, 4>>,
 ///                            readout<mean_of_class_tokens, linear<dev, 768, 309>>>;
 ///   auto logits = net_object(video_tokens, audio_tokens);
@@ -54,7 +56,7 @@ template <class... M, class... Parts> struct fusion_model<streams<M...>, Parts..
     static_assert((stream_width<S>::value && ...),
                   "multifuse: a model's first stage takes tokens of another width (read: stream, axis, expected, got)");
     if constexpr (complete::value && (stream_width<S>::value && ...))
-      return stages(transform_streams(streams<M...>{}, [&]<class One>(One*) { return get<One>(b); }));
+      return run<0>(transform_streams(streams<M...>{}, [&]<class One>(One*) { return get<One>(b); }));
     else
       return detail::first_content(b);
   }
@@ -66,6 +68,18 @@ template <class... M, class... Parts> struct fusion_model<streams<M...>, Parts..
   }
 
  private:
+  template <std::size_t I> constexpr auto run(const auto& x) const {
+    if constexpr (I + 1 == sizeof...(Parts)) {
+      return part<I>()(x);
+    } else {
+      constexpr bool first_tokens_suffice = reads_only_first_tokens<std::remove_cvref_t<decltype(part<I + 1>())>>;
+      if constexpr (first_tokens_suffice && requires { part<I>().first_tokens(x); })
+        return run<I + 1>(part<I>().first_tokens(x));
+      else
+        return run<I + 1>(part<I>()(x));
+    }
+  }
+
   /// A stream's width beside the one that the first stage takes.
   template <class S>
   using stream_width = extent_mismatch<typename S::modality, width_axis,

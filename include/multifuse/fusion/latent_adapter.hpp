@@ -23,17 +23,16 @@ constexpr adapter_config adapter_config_for(adapter_config c, bool alone, bool u
 }
 }  // namespace detail
 
-/// Frozen layers made multimodal (LAVISH, Lin et al. 2023): one set of blocks, pretrained on any single modality and not
-/// trained any more, serves every stream, and beside the attention and the MLP of each block stands a small trained
-/// `adapter` for each modality, which reads the tokens of all other modalities through a few latents:
-///   x += attention(x) + adapter(x, others);   x += mlp(x) + adapter'(x, others),
-/// where `others` are the tokens before the update. The cost of the exchange is linear in the number of tokens. With all
-/// gates at 0, where they start, the streams are those of the frozen blocks alone, bit by bit. One modality alone has
-/// adapters without latents; `Ungated` lists modalities whose adapters have no gate.
-///   using net = fusion_model<streams<video, audio>, stage<12, latent_adapter<block>>, readout<...>>;
-///   copy_model(pretrained_blocks, net_object.part<0>().blocks);  net_object.part<0>().freeze();
-/// A block has `device`, `width_of_tokens`, `attention_branch(x)` and `mlp_branch(x)`; its stochastic depth is applied, if
-/// it has any, with rescaled survivors.
+/// Frozen layers made multimodal (LAVISH, Lin et al. 2023): one set of blocks, pretrained on any single modality and
+/// not trained any more, serves every stream, and beside the attention and the MLP of each block stands a small
+/// trained `adapter` for each modality, which reads the tokens of all other modalities through a few latents:   x +=
+/// attention(x) + adapter(x, others);   x += mlp(x) + adapter'(x, others), where `others` are the tokens before the
+/// update. The cost of the exchange is linear in the number of tokens. With all gates at 0, where they start, the
+/// streams are those of the frozen blocks alone, bit by bit. One modality alone has adapters without latents;
+/// `Ungated` lists modalities whose adapters have no gate.   using net = fusion_model<streams<video, audio>,
+/// stage<12, latent_adapter<block>>, readout<...>>;   copy_model(pretrained_blocks, net_object.part<0>().blocks);
+/// net_object.part<0>().freeze(); A block has `device`, `width_of_tokens`, `attention_branch(x)` and `mlp_branch(x)`;
+/// its stochastic depth is applied, if it has any, with rescaled survivors.
 template <class Block, adapter_config C = adapter_config{}, class Ungated = streams<>> struct latent_adapter {
   template <isize Depth, class Modalities> struct layers;
   template <isize Depth, class... M> struct layers<Depth, streams<M...>> {

@@ -13,6 +13,7 @@ template <stream_content X> constexpr auto first_token(const X& x) {
 
 /// Poolings: from a bundle of tokens to one vector an item.
 struct mean_of_class_tokens {
+  static constexpr bool reads_first_tokens = true;
   template <class... S> constexpr auto operator()(const bundle<S...>& b) const {
     return evaluate(mean_of(first_token(get<typename S::modality>(b))...));
   }
@@ -32,6 +33,7 @@ struct concatenated_means {
 
 /// What a model says in the end: a pooling, then a layer. `readout<mean_of_class_tokens, linear<dev, 768, 309>>`.
 template <class Pooling, class Head> struct readout {
+  static constexpr bool reads_first_tokens = reads_only_first_tokens<Pooling>;
   Head head;
   constexpr void members(auto&& visit) { visit("head", head); }
   template <class... S> constexpr auto operator()(const bundle<S...>& b) const { return head(Pooling{}(b)); }
@@ -41,6 +43,7 @@ template <class Pooling, class Head> struct readout {
 template <class Head, class Pooling = mean_of_tokens> struct late {
   template <class Modalities> struct over;
   template <class... M> struct over<streams<M...>> {
+    static constexpr bool reads_first_tokens = reads_only_first_tokens<Pooling>;
     per_modality<Head, streams<M...>> heads;
     constexpr void members(auto&& visit) { visit("heads", heads); }
     template <class... S> constexpr auto operator()(const bundle<S...>& b) const {

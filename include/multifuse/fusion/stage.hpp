@@ -1,4 +1,6 @@
 #pragma once
+#include <utility>
+
 #include "join.hpp"
 
 namespace multifuse {
@@ -36,7 +38,28 @@ constexpr auto run_layers(const Layers& layers, const B& b, const Observer& obse
   return layers.finish(b, state);
 }
 
+/// The same for the first token of each stream, all that a readout of class tokens reads: the last layer computes the
+/// others only as keys and values.
+template <isize Depth, class Layers, class B> constexpr auto run_to_first_tokens(const Layers& layers, const B& b) {
+  if constexpr (Depth == 1) {
+    return layers.first_tokens_step(b, layers.begin(b), 0);
+  } else {
+    auto state = layers.step(layers.begin(b), 0);
+    for (isize layer = 1; layer + 1 < Depth; ++layer) state = layers.step(state, layer);
+    return layers.first_tokens_step(b, state, Depth - 1);
+  }
+}
+
+/// One token of a sequence, as a sequence; the first, where a class token stands, is never padding.
+template <stream_content X> constexpr auto token_at(const X& x, isize place) {
+  return slice_of<tokens_axis, 1>(content_of(x), place);
+}
+
 }  // namespace detail
+
+/// A block that says `tokens_are_independent`: block(some tokens of x, x) are those tokens of block(x).
+template <class Block>
+concept computes_tokens_alone = requires { requires Block::tokens_are_independent; };
 
 /// The width of the tokens that a block or stage takes; dynamic if it does not say.
 template <class Layer> inline constexpr isize width_taken = dynamic;
@@ -76,6 +99,17 @@ template <class Block, weights Sharing = weights::separate> struct unimodal {
     template <class B> constexpr auto step(const B& b, isize layer) const {
       return transform_streams(Modalities{}, [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(b)); });
     }
+    /// The first token of each stream of the result, without what only others need.
+    template <class... S>
+      requires computes_tokens_alone<Block>
+    constexpr auto first_tokens(const bundle<S...>& b) const {
+      return detail::run_to_first_tokens<Depth>(*this, b);
+    }
+    template <class B> constexpr auto first_tokens_step(const B&, const B& state, isize layer) const {
+      return transform_streams(Modalities{}, [&]<class M>(M*) {
+        return this->template block<M>(layer)(detail::token_at(get<M>(state), 0), get<M>(state));
+      });
+    }
     template <class B, class State> constexpr const State& finish(const B&, const State& state) const { return state; }
   };
 };
@@ -97,10 +131,26 @@ template <class Block> struct joint_attention {
     template <class B, class X> constexpr auto finish(const B& b, const X& joined) const {
       return separate_tokens(Modalities{}, b, joined);
     }
+    /// The first token of each stream of the result, without what only others need.
+    template <class... S>
+      requires computes_tokens_alone<Block>
+    constexpr auto first_tokens(const bundle<S...>& b) const {
+      return detail::run_to_first_tokens<Depth>(*this, b);
+    }
+    template <class... S, class X>
+    constexpr auto first_tokens_step(const bundle<S...>& b, const X& joined, isize layer) const {
+      isize end = 0;
+      const auto firsts = transform_streams(Modalities{}, [&]<class M>(M*) {
+        const isize begin = std::exchange(end, end + extent<tokens_axis>(content_of(get<M>(b))));
+        return detail::token_at(joined, begin);
+      });
+      return separate_tokens(Modalities{}, firsts, this->blocks[layer](join_tokens(Modalities{}, firsts), joined));
+    }
   };
 };
 
-/// The tokens of each stream attend to the tokens of all streams, its own included (Nagrani et al. 2021, section 3.2.2).
+/// The tokens of each stream attend to the tokens of all streams, its own included (Nagrani et al. 2021, section
+/// 3.2.2).
 template <class Block, weights Sharing = weights::separate> struct cross_attention_fusion {
   template <isize Depth, class Modalities> struct layers : stage_blocks<Block, Depth, Modalities, Sharing> {
     template <class... S, class Observer = detail::no_observer>
@@ -113,6 +163,18 @@ template <class Block, weights Sharing = weights::separate> struct cross_attenti
       return transform_streams(Modalities{},
                                [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(b), all); });
     }
+    /// The first token of each stream of the result, without what only others need.
+    template <class... S>
+      requires computes_tokens_alone<Block>
+    constexpr auto first_tokens(const bundle<S...>& b) const {
+      return detail::run_to_first_tokens<Depth>(*this, b);
+    }
+    template <class B> constexpr auto first_tokens_step(const B&, const B& state, isize layer) const {
+      const auto all = join_tokens(Modalities{}, state);
+      return transform_streams(Modalities{}, [&]<class M>(M*) {
+        return this->template block<M>(layer)(detail::token_at(get<M>(state), 0), all);
+      });
+    }
     template <class B, class State> constexpr const State& finish(const B&, const State& state) const { return state; }
   };
 };
@@ -123,9 +185,9 @@ template <class Bundle, class Z> struct bottleneck_state {
   Z bottleneck;  ///< [batch, bottleneck tokens, width]
 };
 
-/// Streams exchange information only through Count bottleneck tokens: each stream's block updates its own tokens and its
-/// copy of the bottleneck, and the copies are averaged (Nagrani et al. 2021, section 3.2.3). Cost per layer is that of
-/// unimodal layers plus Count tokens a stream.
+/// Streams exchange information only through Count bottleneck tokens: each stream's block updates its own tokens and
+/// its copy of the bottleneck, and the copies are averaged (Nagrani et al. 2021, section 3.2.3). Cost per layer is
+/// that of unimodal layers plus Count tokens a stream.
 template <class Block, isize Count, weights Sharing = weights::separate> struct bottleneck_fusion {
   template <isize Depth, class Modalities> struct layers : stage_blocks<Block, Depth, Modalities, Sharing> {
     using blocks_type = stage_blocks<Block, Depth, Modalities, Sharing>;
@@ -165,6 +227,18 @@ template <class Block, isize Count, weights Sharing = weights::separate> struct 
                       mean_bottleneck(Modalities{}, updated));
     }
     template <class B, class State> constexpr auto finish(const B&, const State& state) const { return state.content; }
+    /// The first token of each stream of the result, without what only others need: also not the last bottleneck.
+    template <class... S>
+      requires computes_tokens_alone<Block>
+    constexpr auto first_tokens(const bundle<S...>& b) const {
+      return detail::run_to_first_tokens<Depth>(*this, b);
+    }
+    template <class B, class State> constexpr auto first_tokens_step(const B&, const State& state, isize layer) const {
+      return transform_streams(Modalities{}, [&]<class M>(M*) {
+        const auto& tokens = get<M>(state.content);
+        return this->template block<M>(layer)(detail::token_at(tokens, 0), concat_tokens(state.bottleneck, tokens));
+      });
+    }
 
    private:
     template <class B, class Z> static constexpr bottleneck_state<B, Z> state_of(const B& b, const Z& z) { return {b, z}; }

@@ -3,9 +3,9 @@
 
 namespace multifuse {
 
-/// The first stage of a model that takes raw samples: each modality's own way of making tokens. `Tokenizer<M, D, Width>`
-/// is usually `tokenizer_of` with the modality policies of modalities/modality.hpp:
-///   fusion_model<streams<video, audio>, tokenize<tokenizer_of, dev, 192>, stage<4, ...>, ...>
+/// The first stage of a model that takes raw samples: each modality's own way of making tokens. `Tokenizer<M, D,
+/// Width>` is usually `tokenizer_of` with the modality policies of modalities/modality.hpp:
+/// fusion_model<streams<video, audio>, tokenize<tokenizer_of, dev, 192>, stage<4, ...>, ...>
 template <template <class, class, isize> class Tokenizer, class D, isize Width> struct tokenize {
   template <class Modalities> struct over;
   template <class... M> struct over<streams<M...>> {

@@ -26,6 +26,7 @@ template <class D, isize Width, isize Heads, transformer_config C = transformer_
   requires heads_divide_width<Width, Heads>
 struct transformer_block {
   static constexpr isize width_of_tokens = Width;
+  static constexpr bool tokens_are_independent = true;  ///< block(some tokens of x, x) are those tokens of block(x)
   using device = D;
 
   layer_norm<D, Width, norm_config{C.epsilon}> attention_norm, mlp_norm;
