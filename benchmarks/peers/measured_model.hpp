@@ -88,6 +88,7 @@ template <class Network, class Size> class measured_model : public contestant {
     const mf::safetensors_file inputs((folder / "inputs.safetensors").string());
     video_ = {patches<video>(inputs.at("video").shape.at(0)), inputs.read<float>("video")};
     audio_ = {patches<audio>(video_.dims()[0]), inputs.read<float>("audio")};
+    if (!training) mf::pack_weights(*model_);
     labels_ = {mf::shape<mf::batch<>>(video_.dims()[0]), inputs.read<std::int32_t>("labels")};
     if (training) optimizer_ = std::make_unique<mf::adam<dev>>(*model_, mf::adam_options{.weight_decay = 0.01});
   }

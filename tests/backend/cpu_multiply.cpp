@@ -112,8 +112,51 @@ TEST_CASE("few rows of a long inner axis, and rows whose distance is a multiple 
 TEST_CASE("large products") {
   compare<float>(1, 130, 257, 300, mf::layout::plain, mf::layout::transposed, 1, 0, false, 2e-5);
   compare<float>(1, 75, 450, 530, mf::layout::plain, mf::layout::plain, 1, 0.5f, false, 2e-5);
-  compare<float>(1, 410, 40, 515, mf::layout::plain, mf::layout::transposed, 2, 1, false, 2e-5);
+  compare<float>(1, 330, 40, 1030, mf::layout::plain, mf::layout::transposed, 2, 1, false, 2e-5);
   compare<double>(1, 257, 130, 300, mf::layout::transposed, mf::layout::plain, 1, 1, false, 1e-12);
+}
+
+namespace {
+struct bent {
+  template <class T> static T value(T x) { return x < T(0) ? T(-0.5) * x : x; }
+};
+}  // namespace
+
+TEST_CASE("linear layers: bias and function, weights as they are and packed") {
+  for (const isize rows : {1, 3, 15, 40})
+    for (const isize outputs : {1, 37, 64})
+      for (const isize inputs : {5, 1100}) {
+        const auto numbers = [](std::uint64_t stream, isize count) {
+          std::vector<float> x(static_cast<std::size_t>(count));
+          for (isize i = 0; i < count; ++i) x[std::size_t(i)] = float(mf::normal({3, stream}, i));
+          return x;
+        };
+        const auto x = numbers(1, rows * inputs), weight = numbers(2, outputs * inputs), bias = numbers(3, outputs);
+        std::vector<float> plain(std::size_t(rows * outputs)), expected = plain;
+        for (isize i = 0; i < rows; ++i)
+          for (isize j = 0; j < outputs; ++j) {
+            double total = 0;
+            for (isize l = 0; l < inputs; ++l)
+              total += double(x[std::size_t(i * inputs + l)]) * double(weight[std::size_t(j * inputs + l)]);
+            plain[std::size_t(i * outputs + j)] = float(total);
+            total += double(bias[std::size_t(j)]);
+            expected[std::size_t(i * outputs + j)] = float(bent::value(total));
+          }
+        for (int set = 0; set <= int(mf::best_instruction_set()); ++set) {
+          INFO(mf::instruction_set_names[set] << ": " << rows << ", " << outputs << ", " << inputs);
+          const with_instructions forced{mf::instruction_set(set)};
+          std::vector<float> packed(std::size_t(mf::cpu<float>::packed_size(outputs, inputs)), not_a_number<float>);
+          mf::cpu<float>::pack(packed.data(), outputs, inputs, weight.data());
+          for (const float* const ready : {static_cast<const float*>(nullptr), static_cast<const float*>(packed.data())}) {
+            std::vector<float> y(plain.size(), not_a_number<float>);
+            mf::cpu<float>::linear<void>(rows, outputs, inputs, x.data(), weight.data(), ready, nullptr, y.data());
+            check(y, plain, 2e-5 * std::sqrt(double(inputs)));
+            mf::cpu<float>::linear<bent>(rows, outputs, inputs, x.data(), weight.data(), ready, bias.data(),
+                                                    y.data());
+            check(y, expected, 2e-5 * std::sqrt(double(inputs)));
+          }
+        }
+      }
 }
 
 TEST_CASE("NaN in the operands arrives in the rows that use it, and only there") {

@@ -99,8 +99,8 @@ class model_tensor {
           },
       .assign =
           [](void* leaf, const std::byte* from) {
-            Leaf::device::copy_from_host(static_cast<Leaf*>(leaf)->value().data(),
-                                         reinterpret_cast<const typename Leaf::scalar*>(from), Leaf::count);
+            const auto* const values = reinterpret_cast<const typename Leaf::scalar*>(from);
+            static_cast<Leaf*>(leaf)->assign({values, std::size_t(Leaf::count)});
           }};
 
   void* leaf_;

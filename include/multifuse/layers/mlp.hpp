@@ -7,18 +7,20 @@ namespace multifuse {
 /// The nonlinearities a configuration can name.
 enum class activation { gelu, gelu_tanh, relu, tanh, none };
 
+namespace detail {
+template <activation A> struct function_named;
+template <> struct function_named<activation::gelu> { using type = functions::gelu; };
+template <> struct function_named<activation::gelu_tanh> { using type = functions::gelu_tanh; };
+template <> struct function_named<activation::relu> { using type = functions::relu; };
+template <> struct function_named<activation::tanh> { using type = functions::tanh; };
+}  // namespace detail
+
 /// Applies the named nonlinearity lazily.
 template <activation A, value X> constexpr auto activate(const X& x) {
-  if constexpr (A == activation::gelu)
-    return gelu(x);
-  else if constexpr (A == activation::gelu_tanh)
-    return gelu_tanh(x);
-  else if constexpr (A == activation::relu)
-    return relu(x);
-  else if constexpr (A == activation::tanh)
-    return tanh(x);
-  else
+  if constexpr (A == activation::none)
     return x;
+  else
+    return map<typename detail::function_named<A>::type>(x);
 }
 
 /// Two linear layers with a nonlinearity between them: [..., Width] -> [..., Hidden] -> [..., Width].
@@ -30,7 +32,12 @@ template <class D, isize Width, isize Hidden, activation A = activation::gelu> s
     visit("expand", expand);
     visit("contract", contract);
   }
-  template <value X> constexpr auto operator()(const X& x) const { return contract(activate<A>(expand(x))); }
+  template <value X> constexpr auto operator()(const X& x) const {
+    if constexpr (A == activation::none)
+      return contract(expand(x));
+    else
+      return contract(expand.template followed_by<typename detail::function_named<A>::type>(x));
+  }
 };
 
 }  // namespace multifuse

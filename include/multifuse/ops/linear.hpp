@@ -4,25 +4,30 @@
 namespace multifuse {
 
 namespace detail {
-/// The same row in every row.
-template <class T> struct copy_row_kernel {
-  T* to;
-  const T* row;
+/// x = Function(x + bias of the column); no bias if it is null, no function if it is void.
+template <class T, class Function> struct finish_linear_kernel {
+  T* x;
+  const T* bias;
   isize columns;
-  MULTIFUSE_HD void operator()(isize r, isize c) const { to[r * columns + c] = row[c]; }
+  MULTIFUSE_HD void operator()(isize r, isize c) const {
+    T& y = x[r * columns + c];
+    if (bias) y += bias[c];
+    if constexpr (!std::is_void_v<Function>) y = Function::value(y);
+  }
 };
-/// Forward and backward pass of all linear layers.
-struct linear_computation {
+
+/// Forward and backward pass of all linear layers. A function of the result is for inference.
+template <class Function> struct linear_computation {
+  const void* packed = nullptr;  ///< a copy of the weight in the backend's order
+
   template <class D, class R, class S, class W>
   void forward(const tensor<D, R>& y, const tensor<D, S>& x, const tensor<D, W>& weight) const {
-    multiply(y, x, weight, 0);
+    compute(y, x, weight, nullptr);
   }
   template <class D, class R, class S, class W, class B>
   void forward(const tensor<D, R>& y, const tensor<D, S>& x, const tensor<D, W>& weight,
                const tensor<D, B>& bias) const {
-    D::for_each(y.dims().leading(), y.dims().last(),
-                copy_row_kernel<typename D::scalar>{y.data(), bias.data(), y.dims().last()});
-    multiply(y, x, weight, 1);
+    compute(y, x, weight, bias.data());
   }
 
   template <class D, class R, class S, class W>
@@ -53,18 +58,26 @@ struct linear_computation {
 
  private:
   template <class D, class R, class S, class W>
-  static void multiply(const tensor<D, R>& y, const tensor<D, S>& x, const tensor<D, W>& weight, int beta) {
+  void compute(const tensor<D, R>& y, const tensor<D, S>& x, const tensor<D, W>& weight,
+               const typename D::scalar* bias) const {
     using T = typename D::scalar;
-    const isize in = weight.dims()[1], out = weight.dims()[0];
-    D::multiply(1, x.dims().leading(), out, in, T(1), {x.data(), in, 0}, {weight.data(), in, 0, layout::transposed},
-                T(beta), {y.data(), out, 0});
+    const isize rows = x.dims().leading(), in = weight.dims()[1], out = weight.dims()[0];
+    if constexpr (packs_weights<D>) {
+      D::template linear<Function>(rows, out, in, x.data(), weight.data(), static_cast<const T*>(packed), bias, y.data());
+    } else {
+      D::multiply(1, rows, out, in, T(1), {x.data(), in, 0}, {weight.data(), in, 0, layout::transposed}, T(0),
+                  {y.data(), out, 0});
+      if (bias || !std::is_void_v<Function>)
+        D::for_each(rows, out, finish_linear_kernel<T, Function>{y.data(), bias, out});
+    }
   }
 };
 }  // namespace detail
 
 /// y[..., out] = x[..., in] weight[out, in]^T + bias[out]. The bias is optional. `Where` names the layer in messages.
-template <class Where> struct linear_op : detail::linear_computation {
-  using computation = detail::linear_computation;
+/// Without a tape, a function (of ops/pointwise.hpp) may follow.
+template <class Where, class Function = void> struct linear_op : detail::linear_computation<Function> {
+  using computation = detail::linear_computation<Function>;
 
   template <class S, class W, class... B> constexpr auto shape(const S& x, const W&, const B&...) const {
     constexpr isize out = W::static_extents[0], in = W::static_extents[1];

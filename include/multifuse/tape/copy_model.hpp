@@ -73,7 +73,7 @@ template <class From, class To> void copy_model(const From& from, To& to) {
       other.read(other.object, elements);
       const std::vector<typename L::scalar> values(elements.begin(), elements.end());
       if (leaf.has_value())
-        L::device::copy_from_host(leaf.value().data(), values.data(), L::count);
+        leaf.assign(values);
       else
         leaf.bind(tensor<typename L::device, typename L::shape_type>({}, std::span<const typename L::scalar>(values)));
       if constexpr (is_parameter<L>) leaf.set_trainable(other.trainable);

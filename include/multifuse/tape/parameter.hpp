@@ -1,4 +1,7 @@
 #pragma once
+#include <span>
+
+#include "../tensor/backend.hpp"
 #include "initializer.hpp"
 #include "variable.hpp"
 
@@ -40,10 +43,47 @@ template <class D, class... Axes> class stored_tensor {
   /// Takes other memory for the values, as `arrange` does to make a model's values contiguous.
   void bind(tensor<D, shape_type> memory) { value_ = std::move(memory); }
 
+  /// Overwrites the values that are there.
+  void assign(std::span<const scalar> values) {
+    D::copy_from_host(value().data(), values.data(), count);
+    value().owner().note_change();
+  }
+
  private:
   initializer start_;
   tensor<D, shape_type> value_;
 };
+
+namespace detail {
+
+/// A matrix in the order in which a backend's products read it, as long as the values are those it was made of.
+template <class D> class packed_copy {
+ public:
+  template <class S> constexpr void make(const tensor<D, S>&) {}
+  template <class S> constexpr const void* of(const tensor<D, S>&) const { return nullptr; }
+  constexpr explicit operator bool() const { return false; }
+};
+template <packs_weights D> class packed_copy<D> {
+ public:
+  template <class S> void make(const tensor<D, S>& values) {
+    const isize rows = values.dims()[0], columns = values.dims()[1];
+    elements_ = tensor<D, shape<samples<>>>(shape<samples<>>(D::packed_size(rows, columns)));
+    D::pack(elements_.data(), rows, columns, values.data());
+    changes_ = values.owner().changes();
+    packing_ = D::packing();
+  }
+  template <class S> const void* of(const tensor<D, S>& values) const {
+    return changes_ == values.owner().changes() && packing_ == D::packing() ? elements_.data() : nullptr;
+  }
+  constexpr explicit operator bool() const { return bool(elements_); }
+
+ private:
+  tensor<D, shape<samples<>>> elements_;
+  std::uint64_t changes_ = 0;
+  isize packing_ = 0;
+};
+
+}  // namespace detail
 
 /// Weights of a layer: values, a gradient, and whether they are trained. Used in a call with variables they collect
 /// gradients; used with tensors they are constants. The gradient is written through const references: several tapes may
@@ -59,10 +99,12 @@ template <class D, class... Axes> class parameter : public stored_tensor<D, Axes
     if (other.slot_) slot_ = new gradient_slot<D>;
   }
   constexpr parameter(parameter&& other) noexcept
-      : base(std::move(other)), slot_(std::exchange(other.slot_, nullptr)), trainable_(other.trainable_) {}
+      : base(std::move(other)), packed_(std::move(other.packed_)), slot_(std::exchange(other.slot_, nullptr)),
+        trainable_(other.trainable_) {}
   parameter& operator=(parameter other) noexcept {
     base::operator=(std::move(static_cast<base&>(other)));
     std::swap(slot_, other.slot_);
+    packed_ = std::move(other.packed_);
     trainable_ = other.trainable_;
     return *this;
   }
@@ -79,7 +121,16 @@ template <class D, class... Axes> class parameter : public stored_tensor<D, Axes
 
   void bind(tensor<D, shape_type> memory) {
     base::bind(std::move(memory));
+    packed_ = {};
     if (!slot_) slot_ = new gradient_slot<D>;
+  }
+
+  /// Keeps a second copy of a matrix of weights, in the order in which the backend's products read it, until the values
+  /// change; see `pack_weights`.
+  void pack() { packed_.make(base::value()); }
+  /// That copy, null if there is none.
+  constexpr const void* packed() const {
+    return packed_ ? packed_.of(base::value()) : nullptr;
   }
 
   gradient_sink<D, shape_type> sink() const { return {trainable_ ? slot_ : nullptr, shape_type{}}; }
@@ -96,6 +147,7 @@ template <class D, class... Axes> class parameter : public stored_tensor<D, Axes
   void bind_gradient(gradient_slot<D> memory) { *slot_ = std::move(memory); }
 
  private:
+  [[no_unique_address]] detail::packed_copy<D> packed_;  // not copied along: copies have values of their own
   gradient_slot<D>* slot_ = nullptr;  // own; at a fixed address, which tapes remember
   bool trainable_ = true;
 };

@@ -46,4 +46,13 @@ concept backend = requires(typename D::scalar* x, const typename D::scalar* c, i
   D::sum(n, n, n, c, value, x);
 };
 
+/// A backend that computes linear layers with their bias and function, from a copy of the weight in its own order if
+/// there is one: `linear`, `pack`, `packed_size`, `packing` (see `cpu`).
+template <class D>
+concept packs_weights = requires(typename D::scalar* to, const typename D::scalar* weight, isize n) {
+  D::pack(to, n, n, weight);
+  { D::packed_size(n, n) } -> std::same_as<isize>;
+  { D::packing() } -> std::same_as<isize>;
+};
+
 }  // namespace multifuse

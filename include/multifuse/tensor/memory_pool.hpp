@@ -3,6 +3,7 @@
 #include <atomic>
 #include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -31,6 +32,7 @@ template <class Memory> class memory_pool {
     std::size_t bytes = 0;
     std::size_t size_class = 0;
     bool held = true;  ///< by somebody, until it was given back
+    std::atomic<std::uint64_t> changes{0};  ///< that were noted; never set back, not even for a new holder
   };
 
   /// The pool of this kind of memory. Never destroyed, so that tensors with static lifetime stay valid.
@@ -159,6 +161,12 @@ template <class Memory> class storage {
   }
 
   void* address() const { return block_ ? block_->address : nullptr; }
+
+  /// Tells those who keep something made from these elements that they changed; see `parameter::pack`.
+  void note_change() const {
+    if (block_) block_->changes.fetch_add(1, std::memory_order_relaxed);
+  }
+  std::uint64_t changes() const { return block_ ? block_->changes.load(std::memory_order_relaxed) : 0; }
   explicit operator bool() const { return block_ != nullptr; }
 
  private:

@@ -71,6 +71,7 @@ template <class D> class adam : public optimizer<D> {
             T(options_.second_beta), T(options_.epsilon), T(options_.decoupled ? options_.weight_decay : 0),
             T(options_.decoupled ? 0 : options_.weight_decay), T(1 / (1 - std::pow(options_.first_beta, steps))),
             T(1 / std::sqrt(1 - std::pow(options_.second_beta, steps)))});
+    this->flat_.values.owner().note_change();
   }
 
   /// What a checkpoint must hold: calls `f(name, number)` and `f(name, tensor)`, whose elements may be set.

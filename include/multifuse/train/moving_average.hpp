@@ -43,6 +43,7 @@ template <class Model> void average_into(Model& average, const Model& latest, do
         L::device::for_each(1, L::count, detail::average_kernel<T>{leaf.value().data(), from, T(decay)});
       else
         L::device::copy(leaf.value().data(), from, L::count);
+      leaf.value().owner().note_change();
     }
   });
 }

@@ -56,6 +56,7 @@ template <class D> class sgd : public optimizer<D> {
         detail::sgd_kernel<T>{this->flat_.values.data(), this->flat_.gradients.data(), velocities_.data(),
                               this->groups_.group_of_block.data(), this->groups_.factors.data(), T(learning_rate),
                               T(options_.momentum), T(options_.weight_decay), options_.nesterov});
+    this->flat_.values.owner().note_change();
     ++this->steps_;
   }
 

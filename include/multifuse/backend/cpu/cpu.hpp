@@ -47,7 +47,6 @@ template <class T> struct cpu {
 
   [[gnu::noinline]] static void multiply(isize batch, isize m, isize n, isize k, T alpha, matrix<const T> a,
                                          matrix<const T> b, T beta, matrix<T> c) {
-    constexpr isize enough = 500'000;  // multiplications and additions, to be worth another thread
     const auto product = [&](isize item) {
       return detail::matrix_product<T>(m, n, k, alpha, {a.data + item * a.distance, a.stride, 0, a.order},
                                        {b.data + item * b.distance, b.stride, 0, b.order}, beta,
@@ -55,11 +54,31 @@ template <class T> struct cpu {
     };
     const isize operations = std::max<isize>(1, m * n * k);
     if (batch >= threads_in_use())
-      detail::in_parallel(batch, 1, enough / operations, [&](isize first, isize last) {
+      detail::in_parallel(batch, 1, enough_operations / operations, [&](isize first, isize last) {
         for (isize item = first; item < last; ++item) product(item).compute();
       });
     else
-      for (isize item = 0; item < batch; ++item) product(item).compute_in_parallel(enough);
+      for (isize item = 0; item < batch; ++item) product(item).compute_in_parallel(enough_operations);
+  }
+
+  /// y[rows, outputs] = Function(x[rows, inputs] weight[outputs, inputs]^T + bias); no bias if it is null, no function if
+  /// it is void. `packed` is what `pack` made of the weight, or null.
+  template <class Function>
+  static void linear(isize rows, isize outputs, isize inputs, const T* x, const T* weight, const T* packed,
+                     const T* bias, T* y) {
+    detail::product_extras<T> extras{packed, bias};
+    if constexpr (!std::is_void_v<Function>)
+      extras.finish = detail::with_loops_in_use(
+          [](auto loops) { return &decltype(loops)::template apply<Function, T>; });
+    multiply_linear(rows, outputs, inputs, x, weight, extras, y);
+  }
+
+  /// Elements of the copy of a weight [outputs, inputs] that `pack` makes: in the order in which products read it.
+  static isize packed_size(isize outputs, isize inputs) { return detail::packed_size<T>(outputs, inputs); }
+  /// Tells one order from another: it changes with the instructions in use.
+  static isize packing() { return detail::matrix_kernels_in_use<T>().columns; }
+  static void pack(T* to, isize outputs, isize inputs, const T* weight) {
+    detail::pack_columns<T>(to, outputs, inputs, {weight, inputs, 0, layout::transposed});
   }
 
   [[gnu::noinline]] static void sum(isize outer, isize reduced, isize inner, const T* x, T beta, T* y) {
@@ -79,17 +98,18 @@ template <class T> struct cpu {
  private:
   template <class Kernel>
   static void run(isize first_row, isize last_row, isize first_column, isize last_column, const Kernel& kernel) {
-#if defined(__x86_64__)
-    switch (instructions_in_use()) {
-      case instruction_set::avx512:
-        return detail::avx512::for_each(first_row, last_row, first_column, last_column, kernel);
-      case instruction_set::avx2:
-        return detail::avx2::for_each(first_row, last_row, first_column, last_column, kernel);
-      case instruction_set::portable:
-        break;
-    }
-#endif
-    detail::portable::for_each(first_row, last_row, first_column, last_column, kernel);
+    detail::with_loops_in_use([&](auto loops) {
+      loops.for_each(first_row, last_row, first_column, last_column, kernel);
+    });
+  }
+
+  static constexpr isize enough_operations = 500'000;  // multiplications and additions, to be worth another thread
+
+  [[gnu::noinline]] static void multiply_linear(isize rows, isize outputs, isize inputs, const T* x, const T* weight,
+                                                const detail::product_extras<T>& extras, T* y) {
+    detail::matrix_product<T>(rows, outputs, inputs, T(1), {x, inputs, 0}, {weight, inputs, 0, layout::transposed}, T(0),
+                              {y, outputs, 0}, extras)
+        .compute_in_parallel(enough_operations);
   }
 
   /// Columns first ... last - 1 of to[inner] = the sum over the rows of from[reduced, inner] + beta to.

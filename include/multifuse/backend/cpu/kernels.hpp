@@ -6,7 +6,7 @@
 
 namespace multifuse::detail {
 
-/// What a kernel is asked to compute: result = alpha left right + beta result for a few rows and columns.
+/// What a kernel is asked to compute: result = alpha left right + beta result + bias for a few rows and columns.
 template <class T> struct matrix_tile {
   isize inner;
   const T* left;
@@ -17,6 +17,7 @@ template <class T> struct matrix_tile {
   isize result_stride;
   isize columns;
   T alpha, beta;
+  const T* bias = nullptr;  ///< of each column; null if there is none
 };
 
 /// The kernels of one set of instructions.
@@ -29,6 +30,7 @@ template <class T> struct matrix_kernels {
   void (*several_row_products)(const matrix_tile<T>&);  ///< of so many rows with any number of rows of the right matrix
   void (*row_products)(const matrix_tile<T>&);          ///< of one
   void (*transpose)(T* to, isize to_stride, const T* from, isize stride, isize rows, isize columns);
+  void (*copy)(T* to, isize to_stride, const T* from, isize stride, isize rows, isize columns);
 };
 
 }  // namespace multifuse::detail
@@ -65,6 +67,21 @@ MULTIFUSE_PRAGMA(clang attribute pop)
 #endif
 
 namespace multifuse::detail {
+
+/// f(loops) with the loops compiled for the instructions in use.
+template <class F> decltype(auto) with_loops_in_use(const F& f) {
+#if defined(__x86_64__)
+  switch (instructions_in_use()) {
+    case instruction_set::avx512:
+      return f(avx512::loops{});
+    case instruction_set::avx2:
+      return f(avx2::loops{});
+    case instruction_set::portable:
+      break;
+  }
+#endif
+  return f(portable::loops{});
+}
 
 /// The kernels of the instructions in use.
 template <class T> const matrix_kernels<T>& matrix_kernels_in_use() {

@@ -35,10 +35,38 @@ template <class T> class product_workspace {
   isize size_ = 0;
 };
 
+/// What a product may know and do beyond alpha a b + beta c.
+template <class T> struct product_extras {
+  const T* packed = nullptr;  ///< b as `pack_columns` laid it out
+  const T* bias = nullptr;    ///< of each column
+  void (*finish)(T* first, isize stride, isize rows, isize columns) = nullptr;  ///< changes results in the cache
+};
+
+/// Elements that `pack_columns` writes.
+template <class T> isize packed_size(isize n, isize k) {
+  const isize width = matrix_kernels_in_use<T>().columns;
+  return (n + width - 1) / width * width * k;
+}
+
+/// Lays the right matrix of a product out as kernels read it: panels of as many columns as a tile has, row by row.
+template <class T> void pack_columns(T* to, isize n, isize k, matrix<const T> b) {
+  const auto& kernels = matrix_kernels_in_use<T>();
+  std::fill_n(to, packed_size<T>(n, k), T(0));
+  for (isize j = 0; j < n; j += kernels.columns, to += kernels.columns * k) {
+    const isize columns = std::min(kernels.columns, n - j);
+    if (b.order == layout::transposed)
+      kernels.transpose(to, kernels.columns, b.data + j * b.stride, b.stride, columns, k);
+    else
+      kernels.copy(to, kernels.columns, b.data + j, b.stride, k, columns);
+  }
+}
+
 template <class T> class matrix_product {
  public:
-  matrix_product(isize m, isize n, isize k, T alpha, matrix<const T> a, matrix<const T> b, T beta, matrix<T> c)
-      : kernels_(matrix_kernels_in_use<T>()), m_(m), n_(n), k_(k), alpha_(alpha), beta_(beta), a_(a), b_(b), c_(c) {}
+  matrix_product(isize m, isize n, isize k, T alpha, matrix<const T> a, matrix<const T> b, T beta, matrix<T> c,
+                 product_extras<T> extras = {})
+      : kernels_(matrix_kernels_in_use<T>()), m_(m), n_(n), k_(k), alpha_(alpha), beta_(beta), a_(a), b_(b), c_(c),
+        extras_(extras) {}
 
   void compute() const { compute_part(0, m_, 0, n_); }
 
@@ -54,18 +82,21 @@ template <class T> class matrix_product {
 
  private:
   static constexpr isize inner_per_row = 25;   // with more of it, laying out the right matrix costs more than it saves
-  static constexpr isize inner_at_once = 256;  // a panel of the right matrix stays in the first-level cache
-  static constexpr isize elements_of_block = 96 * 1024;  // of the left matrix, which stay in the second-level one
+  static constexpr isize inner_at_once = 1024;  // a panel of the right matrix streams from the second-level cache
+  static constexpr isize elements_of_block = 160 * 1024;  // of the left matrix, which stay in the second-level one
 
   /// Some rows and columns of the result, computed in the way that suits the whole.
   void compute_part(isize first_row, isize last_row, isize first_column, isize last_column) const {
-    const bool few_rows = a_.order == layout::plain && b_.order == layout::transposed && m_ * inner_per_row < k_;
+    const bool few_rows = (!extras_.packed || m_ == 1) && a_.order == layout::plain && b_.order == layout::transposed &&
+                          m_ * inner_per_row < k_;
     matrix_product part = *this;
     part.m_ = last_row - first_row;
     part.n_ = last_column - first_column;
     part.a_.data += a_.order == layout::plain ? first_row * a_.stride : first_row;
     part.b_.data += b_.order == layout::plain ? first_column : first_column * b_.stride;
     part.c_.data += first_row * c_.stride + first_column;
+    if (extras_.packed) part.extras_.packed += first_column * k_;  // a multiple of a panel's columns
+    if (extras_.bias) part.extras_.bias += first_column;
     few_rows ? part.multiply_few_rows() : part.multiply_blocks();
   }
 
@@ -74,9 +105,10 @@ template <class T> class matrix_product {
       const bool several = row + kernels_.rows_of_products <= m_;
       (several ? kernels_.several_row_products
                : kernels_.row_products)({k_, a_.data + row * a_.stride, a_.stride, b_.data, b_.stride,
-                                         c_.data + row * c_.stride, c_.stride, n_, alpha_, beta_});
+                                         c_.data + row * c_.stride, c_.stride, n_, alpha_, beta_, extras_.bias});
       row += several ? kernels_.rows_of_products : 1;
     }
+    if (extras_.finish) extras_.finish(c_.data, c_.stride, m_, n_);
   }
 
   void multiply_blocks() const {
@@ -98,7 +130,8 @@ template <class T> class matrix_product {
                               0,         nullptr,
                               width,     c_.data + i * c_.stride + j,
                               c_.stride, std::min(width, n_ - j),
-                              alpha_,    k == 0 ? beta_ : T(1)};
+                              alpha_,    k == 0 ? beta_ : T(1),
+                              k == 0 && extras_.bias ? extras_.bias + j : nullptr};
           lay_out_columns(tile, panel, k, j, rows);
           multiply_rows(tile, lay_out_left ? left : nullptr, i, rows, k);
         }
@@ -118,7 +151,8 @@ template <class T> class matrix_product {
   }
 
   void lay_out_columns(matrix_tile<T>& tile, T* panel, isize k, isize j, isize rows) const {
-    tile.right = panel;
+    tile.right = extras_.packed ? extras_.packed + j * k_ + k * kernels_.columns : panel;
+    if (extras_.packed) return;
     if (b_.order == layout::transposed) {
       kernels_.transpose(panel, kernels_.columns, b_.data + j * b_.stride + k, b_.stride, tile.columns, tile.inner);
       return;
@@ -129,10 +163,8 @@ template <class T> class matrix_product {
       tile.right_stride = b_.stride;
       return;
     }
-    for (isize i = 0; i < tile.inner; ++i) {
-      std::copy_n(from + i * b_.stride, tile.columns, panel + i * kernels_.columns);
-      std::fill_n(panel + i * kernels_.columns + tile.columns, kernels_.columns - tile.columns, T(0));
-    }
+    if (kernels_.columns > tile.columns) std::fill_n(panel, tile.inner * kernels_.columns, T(0));
+    kernels_.copy(panel, kernels_.columns, from, b_.stride, tile.inner, tile.columns);
   }
 
   void multiply_rows(matrix_tile<T> tile, const T* laid_out, isize first, isize rows, isize k) const {
@@ -149,6 +181,8 @@ template <class T> class matrix_product {
         tile.left_stride = a_.stride;
       }
       kernels[next - row - 1](tile);
+      if (extras_.finish && k + tile.inner == k_)
+        extras_.finish(tile.result, tile.result_stride, next - row, tile.columns);
       tile.result += (next - row) * tile.result_stride;
       row = next;
     }
@@ -159,6 +193,7 @@ template <class T> class matrix_product {
   T alpha_, beta_;
   matrix<const T> a_, b_;
   matrix<T> c_;
+  product_extras<T> extras_;
 };
 
 }  // namespace multifuse::detail

@@ -17,10 +17,15 @@ template <class T> [[gnu::always_inline]] inline void store(T* to, vector<T> x) 
   *reinterpret_cast<vector<T>*>(to) = x;
 }
 
-template <class T> [[gnu::always_inline]] inline void finish(T* to, vector<T> sum, T alpha, T beta) {
-  sum *= alpha;
+template <class T> [[gnu::always_inline]] inline void finish(T* to, vector<T> sum, vector<T> bias, T alpha, T beta) {
+  sum = alpha * sum + bias;
   if (beta != T(0)) sum += beta * load(to);
   store(to, sum);
+}
+
+template <class T> [[gnu::always_inline]] inline void finish(T& to, T sum, T bias, T alpha, T beta) {
+  sum = alpha * sum + bias;
+  to = beta != T(0) ? sum + beta * to : sum;
 }
 
 /// Adds one row of the right matrix times one element of each row of the left one. Elements of rows 0 ... 4, 5 ... 9
@@ -47,18 +52,18 @@ template <class T, int Rows, bool ByColumns> struct tile_step {
   [[gnu::always_inline]] void finish_all(std::integer_sequence<int, Row...>, const matrix_tile<T>& t) {
     constexpr int lanes = vector_of<T>::lanes;
     if (t.columns == 2 * lanes) {
-      ((finish(t.result + Row * t.result_stride, sum[Row][0], t.alpha, t.beta),
-        finish(t.result + Row * t.result_stride + lanes, sum[Row][1], t.alpha, t.beta)),
+      const vector<T> first = t.bias ? load(t.bias) : vector<T>{};
+      const vector<T> second = t.bias ? load(t.bias + lanes) : vector<T>{};
+      ((finish(t.result + Row * t.result_stride, sum[Row][0], first, t.alpha, t.beta),
+        finish(t.result + Row * t.result_stride + lanes, sum[Row][1], second, t.alpha, t.beta)),
        ...);
       return;
     }
     T part[Rows][2 * lanes];
     ((store(part[Row], sum[Row][0]), store(part[Row] + lanes, sum[Row][1])), ...);
     for (int row = 0; row < Rows; ++row)
-      for (isize i = 0; i < t.columns; ++i) {
-        T& to = t.result[row * t.result_stride + i];
-        to = t.alpha * part[row][i] + (t.beta != T(0) ? t.beta * to : T(0));
-      }
+      for (isize i = 0; i < t.columns; ++i)
+        finish(t.result[row * t.result_stride + i], part[row][i], t.bias ? t.bias[i] : T(0), t.alpha, t.beta);
   }
 };
 
@@ -141,6 +146,17 @@ template <class T>
   }
 }
 
+/// to[row * to_stride + column] = from[row * stride + column], fast for as many columns as a tile has.
+template <class T>
+[[gnu::noinline]] void copy_into(T* to, isize to_stride, const T* from, isize stride, isize rows, isize columns) {
+  constexpr isize lanes = vector_of<T>::lanes;
+  for (isize row = 0; row < rows; ++row, to += to_stride, from += stride)
+    if (columns == 2 * lanes)
+      store(to, load(from)), store(to + lanes, load(from + lanes));
+    else
+      for (isize i = 0; i < columns; ++i) to[i] = from[i];
+}
+
 /// Scalar products of Rows rows of the left matrix with rows of the right one, summed in all lanes at once: no row
 /// needs to be packed. Rows times columns are the lanes of a vector, which holds the sums in the end.
 template <class T, int Rows> struct row_products {
@@ -176,8 +192,8 @@ template <class T, int Rows> [[gnu::noinline]] void multiply_row_products(const 
       for (isize column = 0; column < there; ++column) {
         T sum = sums[row * products::columns + column];
         for (isize j = i; j < t.inner; ++j) sum += left[row * t.left_stride + j] * right[column * t.right_stride + j];
-        T& to = t.result[row * t.result_stride + first + column];
-        to = t.alpha * sum + (t.beta != T(0) ? t.beta * to : T(0));
+        finish(t.result[row * t.result_stride + first + column], sum, t.bias ? t.bias[first + column] : T(0), t.alpha,
+               t.beta);
       }
   }
 }
@@ -200,7 +216,8 @@ template <class T> struct kernels {
                                          rows_of_products,
                                          multiply_row_products<T, rows_of_products>,
                                          multiply_row_products<T, 1>,
-                                         transpose_into<T>};
+                                         transpose_into<T>,
+                                         copy_into<T>};
 };
 
 }  // namespace multifuse::detail::MULTIFUSE_SET
