@@ -1,0 +1,144 @@
+// The row kernels of fused attention, compiled once for each set of vector instructions: MULTIFUSE_SET names the namespace.
+
+namespace multifuse::detail::MULTIFUSE_SET {
+
+/// Adds bias and mask to one row of a block.
+template <class T>
+[[gnu::always_inline]] inline void bias_and_mask_row(const attention_block<T>& b, isize row, T* scores) {
+  if (b.bias) {
+    const T* const bias = b.bias + row * b.bias_query;
+    if (b.bias_key == 1) {
+      MULTIFUSE_INDEPENDENT
+      for (isize j = 0; j < b.keys; ++j) scores[j] += bias[j];
+    } else {
+      MULTIFUSE_INDEPENDENT
+      for (isize j = 0; j < b.keys; ++j) scores[j] += bias[j * b.bias_key];
+    }
+  }
+  if (b.mask) {
+    MULTIFUSE_INDEPENDENT
+    for (isize j = 0; j < b.keys; ++j) scores[j] = b.mask[j] != T(0) ? scores[j] : hidden_score<T>;
+  }
+}
+
+/// What an operation makes of all lanes: halves, then halves of a half ...
+template <class T, int Bit = vector_of<T>::lanes / 2, class Operation>
+[[gnu::always_inline]] inline T reduce(vector<T> x, const Operation& operation) {
+  if constexpr (Bit == 0) {
+    return x[0];
+  } else {
+    using all = typename square_block<T>::all;
+    return reduce<T, Bit / 2>(operation(exchanged<T, Bit, false>(x, x, all{}), exchanged<T, Bit, true>(x, x, all{})),
+                              operation);
+  }
+}
+
+struct larger {
+  template <class V> [[gnu::always_inline]] V operator()(V a, V b) const { return a > b ? a : b; }
+};
+struct plus {
+  template <class V> [[gnu::always_inline]] V operator()(V a, V b) const { return a + b; }
+};
+
+/// A row of whole vectors added up, or its largest element; the latter passes over NaN.
+template <class T, class Operation>
+[[gnu::always_inline]] inline T reduce_row(const T* row, isize n, T first, const Operation& operation) {
+  constexpr int lanes = vector_of<T>::lanes;
+  vector<T> even = vector<T>{} + first, odd = even;
+  isize j = 0;
+  for (; j + 2 * lanes <= n; j += 2 * lanes) {
+    even = operation(load(row + j), even);
+    odd = operation(load(row + j + lanes), odd);
+  }
+  if (j < n) even = operation(load(row + j), even);
+  return reduce<T>(operation(even, odd), operation);
+}
+
+template <class T> [[gnu::noinline]] void attention_softmax(const attention_block<T>& b, const attention_running<T>& r) {
+  constexpr int lanes = vector_of<T>::lanes;
+  const isize whole = (b.keys + lanes - 1) / lanes * lanes;
+  for (isize row = 0; row < b.rows; ++row) {
+    T* const s = b.scores + row * b.stride;
+    bias_and_mask_row(b, row, s);
+    for (isize j = b.keys; j < whole; ++j) s[j] = hidden_score<T>;
+    const T before = r.most[row], found = reduce_row(s, whole, hidden_score<T>, larger{});
+    const T most = found > before ? found : before;
+    if (most > before && before != hidden_score<T>) {  // what was summed so far was relative to a smaller one
+      const T factor = math::exp(before - most);
+      r.total[row] *= factor;
+      T* const to = r.result + row * r.width;
+      MULTIFUSE_INDEPENDENT
+      for (isize j = 0; j < r.width; ++j) to[j] *= factor;
+    }
+    const T shift = most == hidden_score<T> ? T(0) : most;  // while all are hidden, the exponentials are 0
+    MULTIFUSE_INDEPENDENT
+    for (isize j = 0; j < whole; ++j) s[j] = math::exp(s[j] - shift);
+    r.most[row] = most;
+    r.total[row] += reduce_row(s, whole, T(0), plus{});
+  }
+}
+
+template <class T>
+[[gnu::noinline]] void attention_finish(const attention_running<T>& r, isize rows, T* y, isize stride, isize width,
+                                        T* log_normalizers) {
+  for (isize row = 0; row < rows; ++row) {
+    const T inverse = T(1) / r.total[row];
+    const T* const from = r.result + row * r.width;
+    T* const to = y + row * stride;
+    MULTIFUSE_INDEPENDENT
+    for (isize j = 0; j < width; ++j) to[j] = from[j] * inverse;
+    log_normalizers[row] = r.most[row] + std::log(r.total[row]);
+  }
+}
+
+template <class T>
+[[gnu::noinline]] void attention_score_gradients(const attention_block<T>& b, const attention_score_gradient<T>& g) {
+  for (isize row = 0; row < b.rows; ++row) {
+    T* const s = b.scores + row * b.stride;
+    bias_and_mask_row(b, row, s);
+    const T shift = g.log_normalizers[row];
+    MULTIFUSE_INDEPENDENT
+    for (isize j = 0; j < b.keys; ++j) s[j] = math::exp(s[j] - shift);
+    if (!g.gradients) continue;
+    T* const ds = g.gradients + row * b.stride;
+    const T expected = g.expected[row];
+    MULTIFUSE_INDEPENDENT
+    for (isize j = 0; j < b.keys; ++j) ds[j] = s[j] * (ds[j] - expected);
+    if (!g.bias) continue;
+    T* const bias = g.bias + row * b.bias_query;
+    if (b.bias_key == 1) {
+      MULTIFUSE_INDEPENDENT
+      for (isize j = 0; j < b.keys; ++j) bias[j] += ds[j];
+    } else {
+      for (isize j = 0; j < b.keys; ++j) bias[j * b.bias_key] += ds[j];
+    }
+  }
+}
+
+/// y[row] = the scalar product of two rows.
+template <class T>
+[[gnu::noinline]] void scalar_products(isize rows, isize width, const T* a, const T* b, isize stride, T* y) {
+  constexpr int lanes = vector_of<T>::lanes;
+  for (isize row = 0; row < rows; ++row, a += stride, b += stride) {
+    vector<T> products{};
+    isize j = 0;
+    for (; j + lanes <= width; j += lanes) products += load(a + j) * load(b + j);
+    T total = reduce<T>(products, plus{});
+    for (; j < width; ++j) total += a[j] * b[j];
+    y[row] = total;
+  }
+}
+
+template <class T>
+[[gnu::noinline]] void add_rows(isize rows, isize width, const T* from, isize from_stride, T* to, isize stride) {
+  for (isize row = 0; row < rows; ++row, from += from_stride, to += stride) {
+    MULTIFUSE_INDEPENDENT
+    for (isize j = 0; j < width; ++j) to[j] += from[j];
+  }
+}
+
+template <class T>
+inline constexpr attention_kernels<T> kernels_of_attention{
+    attention_softmax<T>, attention_finish<T>, attention_score_gradients<T>, scalar_products<T>, add_rows<T>};
+
+}  // namespace multifuse::detail::MULTIFUSE_SET
