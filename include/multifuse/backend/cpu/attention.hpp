@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <utility>
 
 #include "../../tensor/attention_arguments.hpp"
 #include "multiply.hpp"
@@ -56,14 +57,14 @@ template <class T> class attention_blocks {
   isize width() const { return a.heads * a.head; }
   isize value_width() const { return a.heads * a.value_head; }
   isize first_query(isize block) const { return a.queries * (tiles_ * block / query_blocks) / tiles_; }
-  /// Distance of rows that are copied: an odd number of cache lines, so that rows do not compete for places in a cache.
-  isize row_stride(isize panels_width) const {
+  isize whole_panels(isize columns) const { return parts_of(columns, matrix_.columns) * matrix_.columns; }
+  /// Distance of rows that are copied: an odd number of cache lines, so that they do not compete for places in a cache.
+  isize row_stride(isize inner) const {
     constexpr isize line = workspace_parts<T>::line;
-    return (parts_of(panels_width, line) | 1) * line;
+    return (parts_of(whole_panels(inner), line) | 1) * line;
   }
   /// Multiplications and additions of one head's scores and results.
   isize operations() const { return a.queries * a.keys * (a.head + a.value_head); }
-  isize panel() const { return matrix_.columns; }
   const attention_kernels<T>& rows() const { return rows_; }
 
   /// result[rows, columns] = alpha left right + beta result, where the result has room for whole panels of columns.
@@ -81,53 +82,29 @@ template <class T> class attention_blocks {
       }
   }
 
-  /// Keys or values of one head as the right matrix of scores: laid out as the columns of panels, or read in place if that is
-  /// not worth while.
-  struct transposed_right {
-    const T* rows;
-    isize stride;
-    isize inner;
-    T* panels;  ///< null: in place
-  };
-  isize room_for_transposed(isize rows, isize inner) const { return few() ? 0 : whole_panels(rows) * inner; }
-  transposed_right transposed(const T* from, isize stride, isize rows, isize inner, T* room) const {
-    if (!few())
-      for (isize row = 0; row < rows; row += matrix_.columns)
-        matrix_.transpose(room + row * inner, matrix_.columns, from + row * stride, stride,
-                          std::min(matrix_.columns, rows - row), inner);
-    return {from, stride, inner, few() ? nullptr : room};
+  /// Keys or values of one head as the columns of panels: the right matrix of scores.
+  isize room_for_columns(isize rows, isize inner) const { return whole_panels(rows) * inner; }
+  void lay_out_columns(const T* from, isize stride, isize rows, isize inner, T* to) const {
+    for (isize row = 0; row < rows; row += matrix_.columns)
+      matrix_.transpose(to + row * inner, matrix_.columns, from + row * stride, stride,
+                        std::min(matrix_.columns, rows - row), inner);
   }
-  /// scores[rows, keys] = alpha left right^T for keys from `first`, the first of a panel.
-  void multiply_transposed(isize rows, isize keys, T alpha, const T* left, isize stride, const transposed_right& right,
-                           isize first, T* scores) const {
-    if (right.panels) {
-      multiply(rows, keys, right.inner, alpha, {left, stride, 0},
-               {right.panels + first * right.inner, matrix_.columns, matrix_.columns * right.inner}, T(0), scores,
-               score_stride);
-      return;
-    }
-    for (isize row = 0; row < rows;) {
-      const bool several = row + matrix_.rows_of_products <= rows;
-      (several ? matrix_.several_row_products
-               : matrix_.row_products)({right.inner, left + row * stride, stride, right.rows + first * right.stride,
-                                        right.stride, scores + row * score_stride, score_stride, keys, alpha, T(0)});
-      row += several ? matrix_.rows_of_products : 1;
-    }
+  matrix_panels<T> columns_from(const T* laid_out, isize row, isize inner) const {
+    return {laid_out + row * inner, matrix_.columns, matrix_.columns * inner};
   }
 
-  /// Rows of one head as a right matrix: copied, or in place if panels are whole and few rows meet them.
-  bool in_place(isize inner) const { return few() && inner % matrix_.columns == 0; }
-  isize room_for_rows(isize rows, isize inner) const { return in_place(inner) ? 0 : rows * row_stride(whole_panels(inner)); }
-  matrix_panels<T> plain(const T* from, isize stride, isize rows, isize inner, T* room) const {
-    if (in_place(inner)) return {from, stride, matrix_.columns};
-    copy_rows(from, stride, rows, inner, room);
-    return {room, row_stride(whole_panels(inner)), matrix_.columns};
+  /// Rows of one head as the right matrix of other products: copied, or in place where few rows meet whole panels.
+  bool in_place(isize inner) const { return query_blocks == 1 && inner % matrix_.columns == 0; }
+  isize room_for_rows(isize rows, isize inner) const { return in_place(inner) ? 0 : rows * row_stride(inner); }
+  matrix_panels<T> rows_from(const T* copied, isize row, isize inner) const {
+    return {copied + row * row_stride(inner), row_stride(inner), matrix_.columns};
   }
+  matrix_panels<T> rows_in_place(const T* from, isize stride) const { return {from, stride, matrix_.columns}; }
   void copy_rows(const T* from, isize stride, isize rows, isize inner, T* to) const {
-    const isize to_stride = row_stride(whole_panels(inner));
+    const isize to_stride = row_stride(inner), whole = whole_panels(inner);
     for (isize row = 0; row < rows; ++row, to += to_stride, from += stride) {
       std::copy_n(from, inner, to);
-      std::fill(to + inner, to + to_stride, T(0));
+      std::fill(to + inner, to + whole, T(0));
     }
   }
 
@@ -147,9 +124,8 @@ template <class T> class attention_blocks {
 
  private:
   static isize parts_of(isize count, isize size) { return (count + size - 1) / size; }
-  isize whole_panels(isize columns) const { return parts_of(columns, matrix_.columns) * matrix_.columns; }
   /// So few that laying out keys costs more than it saves.
-  bool few() const { return a.queries <= 4 || a.keys <= 8; }
+  bool few() const { return a.keys < 0; }
 
   const matrix_kernels<T>& matrix_ = matrix_kernels_in_use<T>();
   const attention_kernels<T>& rows_ = attention_kernels_in_use<T>();
@@ -158,44 +134,131 @@ template <class T> class attention_blocks {
 
 inline constexpr isize attention_enough = 500'000;  // multiplications and additions, to be worth another thread
 
+/// The forward pass. A unit of work is a head of some queries.
+template <class T> class attention_forward_pass {
+ public:
+  attention_forward_pass(const attention_arguments<T>& arguments, T* y, T* log_normalizers)
+      : few_keys_(2 * arguments.keys <= matrix_kernels_in_use<T>().columns && arguments.keys < arguments.queries),
+        b_(arguments, few_keys_ ? 56 : 28, 256),
+        y_(y),
+        log_normalizers_(log_normalizers) {
+    const isize elements = a_.keys * (b_.head + b_.value_head) * a_.heads;
+    together_ = b_.query_blocks == 1 || elements * isize(sizeof(T)) <= bytes_together;
+    slots_ = together_ && b_.query_blocks > 1 ? a_.heads : 1;
+    const isize kept_keys = b_.query_blocks > 1 ? a_.keys : b_.most_keys;
+    room_k_ = few_keys_ ? kept_keys * b_.row_stride(a_.head) : b_.room_for_columns(kept_keys, a_.head);
+    room_v_ = b_.room_for_rows(kept_keys, a_.value_head);
+  }
+  isize units() const { return a_.items * a_.heads * b_.query_blocks; }
+  isize operations_of_unit() const { return b_.operations() / b_.query_blocks; }
+
+  /// Units first ... last - 1. Those that follow one another share queries, which are read once for all heads, or keys.
+  void compute(isize first, isize last) const {
+    const isize rows_q = b_.whole_panels(b_.most_queries) * b_.row_stride(a_.head), heads = together_ ? a_.heads : 1;
+    const isize scores = few_keys_ ? a_.keys * b_.whole_panels(b_.most_queries) : b_.most_queries * b_.score_stride;
+    const isize running_of_head = b_.whole_panels(b_.most_queries) * (b_.value_head + 2);
+    workspace_parts<T> parts(5, slots_ * (room_k_ + room_v_) + rows_q + heads * running_of_head + scores);
+    work w{parts.take(slots_ * room_k_), parts.take(slots_ * room_v_), parts.take(rows_q),
+           parts.take(scores), parts.take(heads * running_of_head)};
+    for (isize unit = first, next; unit < last; unit = next) {
+      next = together_ ? std::min(last, (unit / a_.heads + 1) * a_.heads) : unit + 1;
+      const isize pair = unit / (together_ ? a_.heads : b_.query_blocks);
+      if (together_)
+        compute_heads(w, pair / b_.query_blocks, pair % b_.query_blocks, unit % a_.heads, next - unit);
+      else
+        compute_heads(w, pair / a_.heads, unit % b_.query_blocks, pair % a_.heads, 1);
+    }
+  }
+
+ private:
+  static constexpr isize bytes_together = 128 * 1024;  // of keys and values of all heads, which stay in a cache
+
+  struct work {
+    T *k, *v, *q, *scores, *running;
+    isize laid_out = -1;  // which keys and values lie there
+  };
+  attention_running<T> running(const work& w, isize head) const {
+    const isize n = b_.whole_panels(b_.most_queries);
+    T* const first = w.running + head * n * (b_.value_head + 2);
+    return {first, first + n, first + 2 * n, b_.value_head};
+  }
+
+  void compute_heads(work& w, isize item, isize block, isize first_head, isize heads) const {
+    const isize query = b_.first_query(block), rows = b_.first_query(block + 1) - query;
+    const isize group = together_ ? item : item * a_.heads + first_head;
+    if (b_.query_blocks > 1 && std::exchange(w.laid_out, group) != group)
+      for (isize slot = 0; slot < slots_; ++slot) lay_out(w, slot, item, together_ ? slot : first_head, 0, a_.keys);
+    for (isize h = 0; h < heads; ++h) {
+      std::fill_n(running(w, h).most, rows, hidden_score<T>);
+      std::fill_n(running(w, h).total, rows, T(0));
+    }
+    for (isize key = 0; key < a_.keys; key += b_.most_keys)
+      for (isize h = 0; h < heads; ++h) compute_block(w, item, query, rows, key, first_head + h, running(w, h));
+    for (isize h = 0; h < heads; ++h) {
+      const isize head = first_head + h;
+      b_.rows().finish(running(w, h), rows, y_ + (item * a_.queries + query) * b_.value_width() + head * a_.value_head,
+                       b_.value_width(), a_.value_head,
+                       log_normalizers_ + (item * a_.heads + head) * a_.queries + query);
+    }
+  }
+
+  void compute_block(work& w, isize item, isize query, isize rows, isize key, isize head,
+                     const attention_running<T>& running) const {
+    const isize keys = std::min(b_.most_keys, a_.keys - key);
+    const bool laid_out = b_.query_blocks > 1;
+    if (!laid_out) lay_out(w, 0, item, head, key, keys);
+    const isize slot = laid_out && together_ ? head : 0, from = laid_out ? key : 0;
+    const T* const q = a_.q + (item * a_.queries + query) * b_.width() + head * a_.head;
+    auto block = b_.block(item, head, query, rows, key, keys, w.scores);
+    if (few_keys_) {
+      block.stride = b_.whole_panels(b_.most_queries);
+      b_.lay_out_columns(q, b_.width(), rows, a_.head, w.q);
+      b_.multiply(keys, rows, a_.head, a_.scale, {w.k + slot * room_k_, b_.row_stride(a_.head), 0},
+                  b_.columns_from(w.q, 0, a_.head), T(0), w.scores, block.stride);
+      b_.rows().softmax_of_columns(block, running);
+    } else {
+      matrix<const T> left{q, b_.width(), 0};
+      if (left.stride * isize(sizeof(T)) % 4096 == 0) {  // rows would compete for the same places of the first-level cache
+        b_.copy_rows(q, left.stride, rows, a_.head, w.q);
+        left = {w.q, b_.row_stride(a_.head), 0};
+      }
+      b_.multiply(rows, keys, a_.head, a_.scale, left, b_.columns_from(w.k + slot * room_k_, from, a_.head), T(0), w.scores,
+                  block.stride);
+      b_.rows().softmax(block, running);
+    }
+    b_.multiply(rows, b_.value_head, keys, T(1),
+                {w.scores, block.stride, 0, few_keys_ ? layout::transposed : layout::plain},
+                b_.in_place(a_.value_head)
+                    ? b_.rows_in_place(a_.v + (item * a_.keys + key) * b_.value_width() + head * a_.value_head, b_.value_width())
+                    : b_.rows_from(w.v + slot * room_v_, from, a_.value_head),
+                T(key > 0), running.result, running.width);
+  }
+  void lay_out(work& w, isize slot, isize item, isize head, isize key, isize keys) const {
+    const isize row = item * a_.keys + key;
+    const T* const k = a_.k + row * b_.width() + head * a_.head;
+    if (few_keys_)
+      b_.copy_rows(k, b_.width(), keys, a_.head, w.k + slot * room_k_);
+    else
+      b_.lay_out_columns(k, b_.width(), keys, a_.head, w.k + slot * room_k_);
+    if (!b_.in_place(a_.value_head))
+      b_.copy_rows(a_.v + row * b_.value_width() + head * a_.value_head, b_.value_width(), keys, a_.value_head,
+                   w.v + slot * room_v_);
+  }
+
+  const bool few_keys_;  // fewer than half a vector pair: vectors hold queries, not keys
+  const attention_blocks<T> b_;
+  const attention_arguments<T>& a_ = b_.a;
+  T *y_, *log_normalizers_;
+  bool together_;
+  isize slots_, room_k_, room_v_;
+};
+
 /// y [items, queries, heads x value_head] and the logarithms of the normalizers [items, heads, queries]. A thread needs
 /// memory for the keys and values of one head; heads and blocks of queries are spread over threads.
 template <class T> [[gnu::noinline]] void attention_forward(const attention_arguments<T>& a, T* y, T* log_normalizers) {
-  const attention_blocks<T> b(a, 28, 256);
-  const isize q_stride = b.row_stride(b.head), stride = b.score_stride;
-  in_parallel(a.items * a.heads * b.query_blocks, 1, attention_enough * b.query_blocks / b.operations(),
-              [&](isize first, isize last) {
-                const isize room_k = b.room_for_transposed(a.keys, a.head), room_v = b.room_for_rows(a.keys, a.value_head);
-                workspace_parts<T> parts(7, room_k + room_v + b.most_queries * (q_stride + stride + b.value_head + 2));
-                T *const k_room = parts.take(room_k), *const v_room = parts.take(room_v);
-                T *const q = parts.take(b.most_queries * q_stride), *const scores = parts.take(b.most_queries * stride);
-                const attention_running<T> running{parts.take(b.most_queries), parts.take(b.most_queries),
-                                                   parts.take(b.most_queries * b.value_head), b.value_head};
-                typename attention_blocks<T>::transposed_right k{};
-                matrix_panels<T> v{};
-                for (isize unit = first; unit < last; ++unit) {
-                  const isize pair = unit / b.query_blocks, item = pair / a.heads, head = pair % a.heads;
-                  if (unit == first || unit % b.query_blocks == 0) {
-                    k = b.transposed(a.k + item * a.keys * b.width() + head * a.head, b.width(), a.keys, a.head, k_room);
-                    v = b.plain(a.v + item * a.keys * b.value_width() + head * a.value_head, b.value_width(), a.keys,
-                                a.value_head, v_room);
-                  }
-                  const isize query = b.first_query(unit % b.query_blocks);
-                  const isize rows = b.first_query(unit % b.query_blocks + 1) - query, at = item * a.queries + query;
-                  b.copy_rows(a.q + at * b.width() + head * a.head, b.width(), rows, a.head, q);
-                  std::fill_n(running.most, rows, hidden_score<T>);
-                  std::fill_n(running.total, rows, T(0));
-                  for (isize key = 0; key < a.keys; key += b.most_keys) {
-                    const isize keys = std::min(b.most_keys, a.keys - key);
-                    b.multiply_transposed(rows, keys, a.scale, q, q_stride, k, key, scores);
-                    b.rows().softmax(b.block(item, head, query, rows, key, keys, scores), running);
-                    b.multiply(rows, b.value_head, keys, T(1), {scores, stride, 0},
-                               {v.first + key * v.stride, v.stride, v.panel}, T(key > 0), running.result, b.value_head);
-                  }
-                  b.rows().finish(running, rows, y + at * b.value_width() + head * a.value_head, b.value_width(),
-                                  a.value_head, log_normalizers + pair * a.queries + query);
-                }
-              });
+  const attention_forward_pass<T> pass(a, y, log_normalizers);
+  in_parallel(pass.units(), 1, attention_enough / pass.operations_of_unit(),
+              [&pass](isize first, isize last) { pass.compute(first, last); });
 }
 
 /// Adds to the gradients. A thread needs memory for the queries of one head, their gradients and those of the result.
@@ -205,8 +268,8 @@ template <class T>
   const attention_blocks<T> b(a, 56, 128);
   const isize pairs = a.items * a.heads, apart = !g.dbias ? pairs : a.bias.head ? a.heads : 1;
   in_parallel(apart, 1, attention_enough / (3 * b.operations() * (pairs / apart)), [&](isize first, isize last) {
-    const isize q_stride = b.row_stride(b.head), y_stride = b.row_stride(b.value_head), stride = b.score_stride;
-    const isize room_k = b.room_for_transposed(b.most_keys, a.head), room_v = b.room_for_transposed(b.most_keys, a.value_head);
+    const isize q_stride = b.row_stride(a.head), y_stride = b.row_stride(a.value_head), stride = b.score_stride;
+    const isize room_k = b.room_for_columns(b.most_keys, a.head), room_v = b.room_for_columns(b.most_keys, a.value_head);
     const isize room_rows = b.room_for_rows(b.most_keys, a.head);
     workspace_parts<T> parts(11, a.queries * (2 * q_stride + y_stride + 1) + room_k + room_v + room_rows +
                                      b.most_keys * (q_stride + y_stride) + 2 * b.most_queries * stride);
@@ -226,16 +289,18 @@ template <class T>
       for (isize key = 0; key < a.keys; key += b.most_keys) {
         const isize keys = std::min(b.most_keys, a.keys - key);
         const T* const k_from = a.k + k_at + key * b.width();
-        const auto k = b.transposed(k_from, b.width(), keys, a.head, k_room);
-        const auto v =
-            b.transposed(a.v + v_at + key * b.value_width(), b.value_width(), keys, a.value_head, v_room);
-        const auto k_rows = g.dq ? b.plain(k_from, b.width(), keys, a.head, row_room) : matrix_panels<T>{};
+        b.lay_out_columns(k_from, b.width(), keys, a.head, k_room);
+        b.lay_out_columns(a.v + v_at + key * b.value_width(), b.value_width(), keys, a.value_head, v_room);
+        if (!b.in_place(a.head)) b.copy_rows(k_from, b.width(), keys, a.head, row_room);
+        const auto k_rows = b.in_place(a.head) ? b.rows_in_place(k_from, b.width()) : b.rows_from(row_room, 0, a.head);
         for (isize i = 0; i < b.query_blocks; ++i) {
           const isize query = b.first_query(i), rows = b.first_query(i + 1) - query;
           const T *const q_rows = q + query * q_stride, *const dy_rows = dy + query * y_stride;
-          const matrix_panels<T> q_panels{q_rows, q_stride, b.panel()}, dy_panels{dy_rows, y_stride, b.panel()};
-          b.multiply_transposed(rows, keys, a.scale, q_rows, q_stride, k, 0, p);
-          if (scores_wanted) b.multiply_transposed(rows, keys, T(1), dy_rows, y_stride, v, 0, ds);
+          const auto q_panels = b.rows_in_place(q_rows, q_stride), dy_panels = b.rows_in_place(dy_rows, y_stride);
+          b.multiply(rows, keys, a.head, a.scale, {q_rows, q_stride, 0}, b.columns_from(k_room, 0, a.head), T(0), p, stride);
+          if (scores_wanted)
+            b.multiply(rows, keys, a.value_head, T(1), {dy_rows, y_stride, 0}, b.columns_from(v_room, 0, a.value_head), T(0),
+                       ds, stride);
           b.rows().score_gradients(
               b.block(item, head, query, rows, key, keys, p),
               {g.log_normalizers + (item * a.heads + head) * a.queries + query, expected + query,

@@ -79,6 +79,29 @@ template <class T> [[gnu::noinline]] void attention_softmax(const attention_bloc
 }
 
 template <class T>
+[[gnu::noinline]] void attention_softmax_of_columns(const attention_block<T>& b, const attention_running<T>& r) {
+  constexpr int lanes = vector_of<T>::lanes;
+  const isize whole = (b.rows + lanes - 1) / lanes * lanes;
+  for (isize key = 0; key < b.keys; ++key) {
+    T* const s = b.scores + key * b.stride;
+    if (b.bias)
+      for (isize i = 0; i < b.rows; ++i) s[i] += b.bias[i * b.bias_query + key * b.bias_key];
+    if (b.mask && b.mask[key] == T(0)) std::fill_n(s, whole, hidden_score<T>);
+    for (isize i = 0; i < whole; i += lanes) {
+      const vector<T> x = load(s + i), before = key > 0 ? load(r.most + i) : vector<T>{} + hidden_score<T>;
+      store(r.most + i, larger{}(x, before));
+    }
+  }
+  for (isize key = 0; key < b.keys; ++key) {
+    T* const s = b.scores + key * b.stride;
+    MULTIFUSE_INDEPENDENT
+    for (isize i = 0; i < whole; ++i) s[i] = math::exp(s[i] - (r.most[i] == hidden_score<T> ? T(0) : r.most[i]));
+    for (isize i = 0; i < whole; i += lanes)
+      store(r.total + i, key > 0 ? load(r.total + i) + load(s + i) : load(s + i));
+  }
+}
+
+template <class T>
 [[gnu::noinline]] void attention_finish(const attention_running<T>& r, isize rows, T* y, isize stride, isize width,
                                         T* log_normalizers) {
   for (isize row = 0; row < rows; ++row) {
@@ -139,6 +162,7 @@ template <class T>
 
 template <class T>
 inline constexpr attention_kernels<T> kernels_of_attention{
-    attention_softmax<T>, attention_finish<T>, attention_score_gradients<T>, scalar_products<T>, add_rows<T>};
+    attention_softmax<T>,         attention_softmax_of_columns<T>, attention_finish<T>,
+    attention_score_gradients<T>, scalar_products<T>,              add_rows<T>};
 
 }  // namespace multifuse::detail::MULTIFUSE_SET
