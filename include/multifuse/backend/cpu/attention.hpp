@@ -124,8 +124,6 @@ template <class T> class attention_blocks {
 
  private:
   static isize parts_of(isize count, isize size) { return (count + size - 1) / size; }
-  /// So few that laying out keys costs more than it saves.
-  bool few() const { return a.keys < 0; }
 
   const matrix_kernels<T>& matrix_ = matrix_kernels_in_use<T>();
   const attention_kernels<T>& rows_ = attention_kernels_in_use<T>();
@@ -138,7 +136,7 @@ inline constexpr isize attention_enough = 500'000;  // multiplications and addit
 template <class T> class attention_forward_pass {
  public:
   attention_forward_pass(const attention_arguments<T>& arguments, T* y, T* log_normalizers)
-      : few_keys_(2 * arguments.keys <= matrix_kernels_in_use<T>().columns && arguments.keys < arguments.queries),
+      : few_keys_(2 * arguments.keys <= matrix_kernels_in_use<T>().columns && arguments.queries > arguments.keys),
         b_(arguments, few_keys_ ? 56 : 28, 256),
         y_(y),
         log_normalizers_(log_normalizers) {
