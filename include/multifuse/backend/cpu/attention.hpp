@@ -82,24 +82,53 @@ template <class T> class attention_blocks {
       }
   }
 
-  /// Keys or values of one head as the columns of panels: the right matrix of scores.
-  isize room_for_columns(isize rows, isize inner) const { return whole_panels(rows) * inner; }
-  void lay_out_columns(const T* from, isize stride, isize rows, isize inner, T* to) const {
-    for (isize row = 0; row < rows; row += matrix_.columns)
+  /// Rows of one head that were laid out to be the columns of a product.
+  struct columns_of_product {
+    const T* first;
+    isize count, inner;
+  };
+  isize room_for_columns(isize count, isize inner) const { return whole_panels(count) * inner; }
+  /// Whole panels are transposed. A few rows behind them are not worth a panel: they stay rows, with zeros behind them.
+  columns_of_product lay_out_columns(const T* from, isize stride, isize count, isize inner, T* to) const {
+    const isize last = count - few_behind(count);
+    for (isize row = 0; row < last; row += matrix_.columns)
       matrix_.transpose(to + row * inner, matrix_.columns, from + row * stride, stride,
-                        std::min(matrix_.columns, rows - row), inner);
+                        std::min(matrix_.columns, last - row), inner);
+    for (isize row = last; row < count; ++row) std::copy_n(from + row * stride, inner, to + row * inner);
+    std::fill_n(to + count * inner, (last + whole_groups(count - last) - count) * inner, T(0));
+    return {to, count, inner};
   }
-  matrix_panels<T> columns_from(const T* laid_out, isize row, isize inner) const {
-    return {laid_out + row * inner, matrix_.columns, matrix_.columns * inner};
+  /// result[rows, count] = alpha left columns, for `count` columns from `first`: the first of a panel, up to the last of one or
+  /// to the end.
+  void multiply_columns(isize rows, isize count, T alpha, const T* left, isize left_stride, const columns_of_product& right,
+                        isize first, T* result, isize stride) const {
+    const isize few = first + count == right.count ? few_behind(right.count) : 0, inner = right.inner;
+    const T* const from = right.first + first * inner;
+    multiply(rows, count - few, inner, alpha, {left, left_stride, 0}, {from, matrix_.columns, matrix_.columns * inner}, T(0),
+             result, stride);
+    for (isize row = 0; few > 0 && row < rows;) {
+      const bool several = row + matrix_.rows_of_products <= rows;
+      (several ? matrix_.several_row_products
+               : matrix_.row_products)({inner, left + row * left_stride, left_stride, from + (count - few) * inner, inner,
+                                        result + row * stride + count - few, stride, whole_groups(few), alpha, T(0)});
+      row += several ? matrix_.rows_of_products : 1;
+    }
   }
 
-  /// Rows of one head as the right matrix of other products: copied, or in place where few rows meet whole panels.
-  bool in_place(isize inner) const { return query_blocks == 1 && inner % matrix_.columns == 0; }
-  isize room_for_rows(isize rows, isize inner) const { return in_place(inner) ? 0 : rows * row_stride(inner); }
+  /// Rows of one head as the right matrix of other products: in place, or copied if panels are not whole or rows would compete
+  /// for the same places of a cache.
+  bool in_place(isize inner, isize stride) const {
+    return inner % matrix_.columns == 0 && (query_blocks == 1 || !aliases(stride));
+  }
+  isize room_for_rows(isize rows, isize inner, isize stride) const {
+    return in_place(inner, stride) ? 0 : rows * row_stride(inner);
+  }
   matrix_panels<T> rows_from(const T* copied, isize row, isize inner) const {
     return {copied + row * row_stride(inner), row_stride(inner), matrix_.columns};
   }
   matrix_panels<T> rows_in_place(const T* from, isize stride) const { return {from, stride, matrix_.columns}; }
+  /// Rows whose distance is a multiple of a page's size compete for the same places of the first-level cache.
+  static bool aliases(isize stride) { return stride * isize(sizeof(T)) % 4096 == 0; }
   void copy_rows(const T* from, isize stride, isize rows, isize inner, T* to) const {
     const isize to_stride = row_stride(inner), whole = whole_panels(inner);
     for (isize row = 0; row < rows; ++row, to += to_stride, from += stride) {
@@ -124,6 +153,15 @@ template <class T> class attention_blocks {
 
  private:
   static isize parts_of(isize count, isize size) { return (count + size - 1) / size; }
+  isize few_behind(isize count) const {
+    const isize rest = count % matrix_.columns;
+    return rest <= matrix_.columns / 4 ? rest : 0;
+  }
+  /// Columns that the kernel for several rows takes at once.
+  isize whole_groups(isize count) const {
+    const isize group = matrix_.lanes / matrix_.rows_of_products;
+    return parts_of(count, group) * group;
+  }
 
   const matrix_kernels<T>& matrix_ = matrix_kernels_in_use<T>();
   const attention_kernels<T>& rows_ = attention_kernels_in_use<T>();
@@ -145,7 +183,7 @@ template <class T> class attention_forward_pass {
     slots_ = together_ && b_.query_blocks > 1 ? a_.heads : 1;
     const isize kept_keys = b_.query_blocks > 1 ? a_.keys : b_.most_keys;
     room_k_ = few_keys_ ? kept_keys * b_.row_stride(a_.head) : b_.room_for_columns(kept_keys, a_.head);
-    room_v_ = b_.room_for_rows(kept_keys, a_.value_head);
+    room_v_ = b_.room_for_rows(kept_keys, a_.value_head, b_.value_width());
   }
   isize units() const { return a_.items * a_.heads * b_.query_blocks; }
   isize operations_of_unit() const { return b_.operations() / b_.query_blocks; }
@@ -210,23 +248,20 @@ template <class T> class attention_forward_pass {
     auto block = b_.block(item, head, query, rows, key, keys, w.scores);
     if (few_keys_) {
       block.stride = b_.whole_panels(b_.most_queries);
-      b_.lay_out_columns(q, b_.width(), rows, a_.head, w.q);
-      b_.multiply(keys, rows, a_.head, a_.scale, {w.k + slot * room_k_, b_.row_stride(a_.head), 0},
-                  b_.columns_from(w.q, 0, a_.head), T(0), w.scores, block.stride);
+      const auto columns = b_.lay_out_columns(q, b_.width(), rows, a_.head, w.q);
+      b_.multiply_columns(keys, rows, a_.scale, w.k + slot * room_k_, b_.row_stride(a_.head), columns, 0, w.scores,
+                          block.stride);
       b_.rows().softmax_of_columns(block, running);
     } else {
-      matrix<const T> left{q, b_.width(), 0};
-      if (left.stride * isize(sizeof(T)) % 4096 == 0) {  // rows would compete for the same places of the first-level cache
-        b_.copy_rows(q, left.stride, rows, a_.head, w.q);
-        left = {w.q, b_.row_stride(a_.head), 0};
-      }
-      b_.multiply(rows, keys, a_.head, a_.scale, left, b_.columns_from(w.k + slot * room_k_, from, a_.head), T(0), w.scores,
-                  block.stride);
+      const bool copied = b_.aliases(b_.width());
+      if (copied) b_.copy_rows(q, b_.width(), rows, a_.head, w.q);
+      b_.multiply_columns(rows, keys, a_.scale, copied ? w.q : q, copied ? b_.row_stride(a_.head) : b_.width(),
+                          {w.k + slot * room_k_, laid_out ? a_.keys : keys, a_.head}, from, w.scores, block.stride);
       b_.rows().softmax(block, running);
     }
     b_.multiply(rows, b_.value_head, keys, T(1),
                 {w.scores, block.stride, 0, few_keys_ ? layout::transposed : layout::plain},
-                b_.in_place(a_.value_head)
+                b_.in_place(a_.value_head, b_.value_width())
                     ? b_.rows_in_place(a_.v + (item * a_.keys + key) * b_.value_width() + head * a_.value_head, b_.value_width())
                     : b_.rows_from(w.v + slot * room_v_, from, a_.value_head),
                 T(key > 0), running.result, running.width);
@@ -238,7 +273,7 @@ template <class T> class attention_forward_pass {
       b_.copy_rows(k, b_.width(), keys, a_.head, w.k + slot * room_k_);
     else
       b_.lay_out_columns(k, b_.width(), keys, a_.head, w.k + slot * room_k_);
-    if (!b_.in_place(a_.value_head))
+    if (!b_.in_place(a_.value_head, b_.value_width()))
       b_.copy_rows(a_.v + row * b_.value_width() + head * a_.value_head, b_.value_width(), keys, a_.value_head,
                    w.v + slot * room_v_);
   }
@@ -268,7 +303,7 @@ template <class T>
   in_parallel(apart, 1, attention_enough / (3 * b.operations() * (pairs / apart)), [&](isize first, isize last) {
     const isize q_stride = b.row_stride(a.head), y_stride = b.row_stride(a.value_head), stride = b.score_stride;
     const isize room_k = b.room_for_columns(b.most_keys, a.head), room_v = b.room_for_columns(b.most_keys, a.value_head);
-    const isize room_rows = b.room_for_rows(b.most_keys, a.head);
+    const isize room_rows = b.room_for_rows(b.most_keys, a.head, b.width());
     workspace_parts<T> parts(11, a.queries * (2 * q_stride + y_stride + 1) + room_k + room_v + room_rows +
                                      b.most_keys * (q_stride + y_stride) + 2 * b.most_queries * stride);
     T *const q = parts.take(a.queries * q_stride), *const dy = parts.take(a.queries * y_stride);
@@ -287,18 +322,18 @@ template <class T>
       for (isize key = 0; key < a.keys; key += b.most_keys) {
         const isize keys = std::min(b.most_keys, a.keys - key);
         const T* const k_from = a.k + k_at + key * b.width();
-        b.lay_out_columns(k_from, b.width(), keys, a.head, k_room);
-        b.lay_out_columns(a.v + v_at + key * b.value_width(), b.value_width(), keys, a.value_head, v_room);
-        if (!b.in_place(a.head)) b.copy_rows(k_from, b.width(), keys, a.head, row_room);
-        const auto k_rows = b.in_place(a.head) ? b.rows_in_place(k_from, b.width()) : b.rows_from(row_room, 0, a.head);
+        const auto k = b.lay_out_columns(k_from, b.width(), keys, a.head, k_room);
+        const auto v =
+            b.lay_out_columns(a.v + v_at + key * b.value_width(), b.value_width(), keys, a.value_head, v_room);
+        const bool in_place = b.in_place(a.head, b.width());
+        if (!in_place) b.copy_rows(k_from, b.width(), keys, a.head, row_room);
+        const auto k_rows = in_place ? b.rows_in_place(k_from, b.width()) : b.rows_from(row_room, 0, a.head);
         for (isize i = 0; i < b.query_blocks; ++i) {
           const isize query = b.first_query(i), rows = b.first_query(i + 1) - query;
           const T *const q_rows = q + query * q_stride, *const dy_rows = dy + query * y_stride;
           const auto q_panels = b.rows_in_place(q_rows, q_stride), dy_panels = b.rows_in_place(dy_rows, y_stride);
-          b.multiply(rows, keys, a.head, a.scale, {q_rows, q_stride, 0}, b.columns_from(k_room, 0, a.head), T(0), p, stride);
-          if (scores_wanted)
-            b.multiply(rows, keys, a.value_head, T(1), {dy_rows, y_stride, 0}, b.columns_from(v_room, 0, a.value_head), T(0),
-                       ds, stride);
+          b.multiply_columns(rows, keys, a.scale, q_rows, q_stride, k, 0, p, stride);
+          if (scores_wanted) b.multiply_columns(rows, keys, T(1), dy_rows, y_stride, v, 0, ds, stride);
           b.rows().score_gradients(
               b.block(item, head, query, rows, key, keys, p),
               {g.log_normalizers + (item * a.heads + head) * a.queries + query, expected + query,
