@@ -54,28 +54,47 @@ template <class T, class Operation>
   return reduce<T>(operation(even, odd), operation);
 }
 
+/// Hides what lies behind the last key in its vector. Element by element, it would not have arrived in the cache when the vector
+/// is read.
+template <class T, int... Lane>
+[[gnu::always_inline]] inline void hide_rest(T* last, isize there, std::integer_sequence<int, Lane...>) {
+  store(last, vector<T>{T(Lane)...} < T(there) ? load(last) : vector<T>{} + hidden_score<T>);
+}
+
+/// Rows of whole vectors become exp(x - shift), where a shift by minus infinity is none: all elements are that small.
+template <class T>
+[[gnu::always_inline]] inline void exponentials(T* x, isize stride, isize rows, isize vectors, const T* shifts) {
+  constexpr int lanes = vector_of<T>::lanes;
+  for (isize row = 0; row < rows; ++row) {
+    const T shift = shifts[row] == hidden_score<T> ? T(0) : shifts[row];
+    for (isize j = 0; j < vectors; ++j) {
+      MULTIFUSE_INDEPENDENT
+      for (int lane = 0; lane < lanes; ++lane)
+        x[row * stride + j * lanes + lane] = math::exp(x[row * stride + j * lanes + lane] - shift);
+    }
+  }
+}
+
 template <class T> [[gnu::noinline]] void attention_softmax(const attention_block<T>& b, const attention_running<T>& r) {
   constexpr int lanes = vector_of<T>::lanes;
-  const isize whole = (b.keys + lanes - 1) / lanes * lanes;
+  const isize vectors = (b.keys + lanes - 1) / lanes, rest = b.keys % lanes;
   for (isize row = 0; row < b.rows; ++row) {
     T* const s = b.scores + row * b.stride;
     bias_and_mask_row(b, row, s);
-    for (isize j = b.keys; j < whole; ++j) s[j] = hidden_score<T>;
-    const T before = r.most[row], found = reduce_row(s, whole, hidden_score<T>, larger{});
-    const T most = found > before ? found : before;
-    if (most > before && before != hidden_score<T>) {  // what was summed so far was relative to a smaller one
-      const T factor = math::exp(before - most);
-      r.total[row] *= factor;
-      T* const to = r.result + row * r.width;
-      MULTIFUSE_INDEPENDENT
-      for (isize j = 0; j < r.width; ++j) to[j] *= factor;
-    }
-    const T shift = most == hidden_score<T> ? T(0) : most;  // while all are hidden, the exponentials are 0
+    if (rest > 0) hide_rest(s + b.keys - rest, rest, typename square_block<T>::all{});
+    const T before = r.most[row], found = reduce_row(s, vectors * lanes, hidden_score<T>, larger{});
+    if (!(found > before)) continue;
+    r.most[row] = found;
+    if (before == hidden_score<T>) continue;
+    const T factor = math::exp(before - found);  // what was summed so far was relative to a smaller one
+    r.total[row] *= factor;
+    T* const to = r.result + row * r.width;
     MULTIFUSE_INDEPENDENT
-    for (isize j = 0; j < whole; ++j) s[j] = math::exp(s[j] - shift);
-    r.most[row] = most;
-    r.total[row] += reduce_row(s, whole, T(0), plus{});
+    for (isize j = 0; j < r.width; ++j) to[j] *= factor;
   }
+  exponentials(b.scores, b.stride, b.rows, vectors, r.most);
+  for (isize row = 0; row < b.rows; ++row)
+    r.total[row] += reduce_row(b.scores + row * b.stride, vectors * lanes, T(0), plus{});
 }
 
 template <class T>
@@ -116,13 +135,12 @@ template <class T>
 
 template <class T>
 [[gnu::noinline]] void attention_score_gradients(const attention_block<T>& b, const attention_score_gradient<T>& g) {
+  constexpr int lanes = vector_of<T>::lanes;
+  for (isize row = 0; row < b.rows; ++row) bias_and_mask_row(b, row, b.scores + row * b.stride);
+  exponentials(b.scores, b.stride, b.rows, (b.keys + lanes - 1) / lanes, g.log_normalizers);
+  if (!g.gradients) return;
   for (isize row = 0; row < b.rows; ++row) {
-    T* const s = b.scores + row * b.stride;
-    bias_and_mask_row(b, row, s);
-    const T shift = g.log_normalizers[row];
-    MULTIFUSE_INDEPENDENT
-    for (isize j = 0; j < b.keys; ++j) s[j] = math::exp(s[j] - shift);
-    if (!g.gradients) continue;
+    const T* const s = b.scores + row * b.stride;
     T* const ds = g.gradients + row * b.stride;
     const T expected = g.expected[row];
     MULTIFUSE_INDEPENDENT
