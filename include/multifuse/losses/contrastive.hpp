@@ -10,6 +10,7 @@ namespace detail {
 /// The logarithm of the sum of exponentials of one row of a square matrix (or column: exchanged strides), without the
 /// diagonal if so wanted, and the loss of the row, whose positive is in column (row + shift) mod n.
 template <class T> struct contrast_kernel {
+  static constexpr bool works_on_a_row = true;
   const T* logits;
   isize n, row_stride, column_stride, shift;
   bool without_diagonal;

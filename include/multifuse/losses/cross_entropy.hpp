@@ -21,6 +21,7 @@ template <class T> struct soft_targets {
 };
 
 template <class T, class Targets> struct cross_entropy_kernel {
+  static constexpr bool works_on_a_row = true;
   const T* logits;
   isize classes;
   Targets targets;

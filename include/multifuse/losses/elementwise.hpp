@@ -10,6 +10,7 @@ enum class reduction { mean, sum_over_last_axis };
 namespace detail {
 
 template <class F, class T> struct elementwise_kernel {
+  static constexpr bool works_on_a_row = true;
   const T *predictions, *targets;
   isize columns;
   T on, off;  // of the targets

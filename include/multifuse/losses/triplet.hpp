@@ -41,6 +41,7 @@ template <class T> struct row_pair {
 };
 
 template <class T> struct triplet_kernel {
+  static constexpr bool works_on_a_row = true;
   const T *anchor, *positive, *negative;
   isize width;
   T margin, scale;
@@ -63,6 +64,7 @@ template <class T> struct triplet_target {
 };
 
 template <class T> struct triplet_back_kernel {
+  static constexpr bool works_on_a_row = true;
   const T *anchor, *positive, *negative, *loss_gradient;
   isize width;
   T margin, scale;

@@ -2,6 +2,7 @@
 #include <array>
 #include <cmath>
 #include <string>
+#include <vector>
 
 #include "../tape/apply.hpp"
 #include "attention_kernels.hpp"
@@ -116,22 +117,14 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
   template <class D, class R, class Q, class K, class V, class... Rest>
   auto forward(const tensor<D, R>& y, const tensor<D, Q>& q, const tensor<D, K>& k, const tensor<D, V>& v,
                const Rest&... rest) const {
-    using T = typename D::scalar;
     const sizes n(q.dims(), k.dims(), v.dims(), options);
     tensor<D, numbers> normalizers(numbers(n.items * Heads * n.queries));
-    tensor<D, numbers> scores(numbers(Heads * n.tile * n.keys));  // of one tile
-    for (isize item = 0; item < n.items; ++item)
-      for (isize first = 0; first < n.queries; first += n.tile) {
-        const isize rows = n.rows(first);
-        multiply_scores(n, item, first, q, k, scores.data());
-        D::for_each(Heads, rows,
-                    detail::attention_softmax_kernel<T>{
-                        scores.data(), normalizers.data() + item * Heads * n.queries, rows, n.keys, first, n.queries,
-                        bias_of<T>(q.dims(), item, rest...), mask_of<T>(n, item, rest...)});
-        D::multiply(Heads, rows, n.value_head, n.keys, T(1), {scores.data(), n.keys, rows * n.keys},
-                    {v.data() + item * n.keys * n.value_width, n.value_width, n.value_head}, T(0),
-                    {y.data() + (item * n.queries + first) * n.value_width, n.value_width, n.value_head});
-      }
+    if constexpr (is_fused<D>) {
+      const auto offsets = item_biases(n, q.dims(), rest...);
+      D::attention_forward(arguments(n, offsets, q, k, v, rest...), y.data(), normalizers.data());
+    } else {
+      compute_in_tiles(n, y, normalizers, q, k, v, rest...);
+    }
     if constexpr (HasBias || HasMask) refuse_empty_rows(n, normalizers);
     return normalizers;
   }
@@ -241,6 +234,50 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
     return x.data() + item * n.keys;
   }
 
+  template <class D>
+  static constexpr bool is_fused = requires(const attention_arguments<typename D::scalar>& arguments,
+                                            typename D::scalar* to) { D::attention_forward(arguments, to, to); };
+
+  /// Where the bias of each item begins.
+  template <class Q> static std::vector<isize> item_biases(const sizes&, const Q&) { return {}; }
+  template <class Q, class D, class X, class... M>
+  static std::vector<isize> item_biases(const sizes& n, const Q& q, const tensor<D, X>& x, const M&...) {
+    std::vector<isize> offsets;
+    if constexpr (HasBias) {
+      const detail::bias_strides<Q, X> strides(q, x.dims());
+      for (isize item = 0; item < n.items; ++item) offsets.push_back(strides.offset(item));
+    }
+    return offsets;
+  }
+  template <class D, class Q, class K, class V, class... Rest>
+  static auto arguments(const sizes& n, const std::vector<isize>& item_biases, const tensor<D, Q>& q, const tensor<D, K>& k,
+                        const tensor<D, V>& v, const Rest&... rest) {
+    using T = typename D::scalar;
+    return attention_arguments<T>{n.items,  Heads,    n.queries, n.keys,   n.head,
+                                  n.value_head, T(n.scale), q.data(),  k.data(), v.data(),
+                                  bias_of<T>(q.dims(), 0, rest...), item_biases.data(), mask_of<T>(n, 0, rest...)};
+  }
+
+  /// The forward pass of a backend without fused attention: scores of some queries exist at a time.
+  template <class D, class R, class Q, class K, class V, class... Rest>
+  static void compute_in_tiles(const sizes& n, const tensor<D, R>& y, const tensor<D, numbers>& normalizers,
+                               const tensor<D, Q>& q, const tensor<D, K>& k, const tensor<D, V>& v, const Rest&... rest) {
+    using T = typename D::scalar;
+    tensor<D, numbers> scores(numbers(Heads * n.tile * n.keys));  // of one tile
+    for (isize item = 0; item < n.items; ++item)
+      for (isize first = 0; first < n.queries; first += n.tile) {
+        const isize rows = n.rows(first);
+        multiply_scores(n, item, first, q, k, scores.data());
+        D::for_each(Heads, rows,
+                    detail::attention_softmax_kernel<T>{
+                        scores.data(), normalizers.data() + item * Heads * n.queries, rows, n.keys, first, n.queries,
+                        bias_of<T>(q.dims(), item, rest...), mask_of<T>(n, item, rest...)});
+        D::multiply(Heads, rows, n.value_head, n.keys, T(1), {scores.data(), n.keys, rows * n.keys},
+                    {v.data() + item * n.keys * n.value_width, n.value_width, n.value_head}, T(0),
+                    {y.data() + (item * n.queries + first) * n.value_width, n.value_width, n.value_head});
+      }
+  }
+
   template <class D, class Q, class K>
   static void multiply_scores(const sizes& n, isize item, isize first, const tensor<D, Q>& q, const tensor<D, K>& k,
                               typename D::scalar* scores) {
@@ -270,10 +307,29 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
                      const Rest&... rest) const {
     using T = typename D::scalar;
     const sizes n(q.dims(), k.dims(), v.dims(), options);
-    tensor<D, numbers> scores(numbers(Heads * n.tile * n.keys)), gradients(numbers(Heads * n.tile * n.keys));
     // zeroed first: queries, keys and values may be one variable
     T *const to_q = dq ? dq.add_to() : nullptr, *const to_k = dk ? dk.add_to() : nullptr,
              *const to_v = dv ? dv.add_to() : nullptr;
+    if constexpr (is_fused<D>) {
+      T* to_bias = nullptr;
+      if constexpr (!std::is_same_v<DB, detail::absent>)
+        if (dbias) to_bias = dbias.add_to();
+      const auto offsets = item_biases(n, q.dims(), rest...);
+      D::attention_backward(arguments(n, offsets, q, k, v, rest...),
+                            {y.data(), dy.data(), normalizers.data(), to_q, to_k, to_v, to_bias});
+    } else {
+      differentiate_in_tiles(n, dy, y, normalizers, q, k, v, to_q, to_k, to_v, dbias, rest...);
+    }
+  }
+
+  /// The backward pass of a backend without fused attention.
+  template <class D, class R, class Q, class K, class V, class DB, class... Rest>
+  static void differentiate_in_tiles(const sizes& n, const tensor<D, R>& dy, const tensor<D, R>& y,
+                                     const tensor<D, numbers>& normalizers, const tensor<D, Q>& q, const tensor<D, K>& k,
+                                     const tensor<D, V>& v, typename D::scalar* to_q, typename D::scalar* to_k,
+                                     typename D::scalar* to_v, const DB& dbias, const Rest&... rest) {
+    using T = typename D::scalar;
+    tensor<D, numbers> scores(numbers(Heads * n.tile * n.keys)), gradients(numbers(Heads * n.tile * n.keys));
     for (isize item = 0; item < n.items; ++item)
       for (isize first = 0; first < n.queries; first += n.tile) {
         const isize rows = n.rows(first), keys = n.keys;

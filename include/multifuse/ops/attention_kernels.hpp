@@ -1,23 +1,12 @@
 #pragma once
 #include <cmath>
-#include <limits>
 
 #include "../core/math.hpp"
-#include "../tensor/backend.hpp"
+#include "../tensor/attention_arguments.hpp"
 #include "row_reductions.hpp"
 
 /// The row kernels of attention. Scores lie as [heads, rows of the tile, keys].
 namespace multifuse::detail {
-
-/// The score of a key that is not there. A constant, because device code cannot call numeric_limits.
-template <class T> inline constexpr T hidden_score = -std::numeric_limits<T>::infinity();
-
-/// Additive bias as a kernel sees it: the first element for one item, and the distance to the next head, query and key
-/// (0 along an axis that the bias does not have).
-template <class T> struct bias_view {
-  const T* first = nullptr;
-  isize head = 0, query = 0, key = 0;
-};
 
 /// Adds bias and mask to the scores of one row.
 template <class T>

@@ -10,6 +10,7 @@ namespace multifuse {
 namespace detail {
 
 template <class T> struct normalize_kernel {
+  static constexpr bool works_on_a_row = true;
   const T* x;
   T *y, *norms;
   isize width;
@@ -25,6 +26,7 @@ template <class T> struct normalize_kernel {
 
 /// dx = (dy - y (y . dy)) / norm; where epsilon took the norm's place, y is linear in x: dx = dy / epsilon.
 template <class T> struct normalize_gradient_kernel {
+  static constexpr bool works_on_a_row = true;
   const T *dy, *y, *norms;
   T* dx;
   isize width;

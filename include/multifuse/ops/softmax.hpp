@@ -11,6 +11,7 @@ namespace detail {
 
 /// y = exp(x - largest) / sum, or its logarithm.
 template <class T, bool Logarithm> struct softmax_kernel {
+  static constexpr bool works_on_a_row = true;
   const T* x;
   T* y;
   isize width;
@@ -32,6 +33,7 @@ template <class T, bool Logarithm> struct softmax_kernel {
 
 /// dx = y (dy - sum(y dy)); of the logarithm dy - exp(y) sum(dy).
 template <class T, bool Logarithm> struct softmax_gradient_kernel {
+  static constexpr bool works_on_a_row = true;
   const T *dy, *y;
   T* dx;
   isize width;

@@ -31,7 +31,9 @@ struct example_kernel {
 /// - `multiply(batch, m, n, k, alpha, a, b, beta, c)`: c[m, n] = alpha a[m, k] b[k, n] + beta c for each matrix of a
 ///   batch (beta 0: c is not read)
 /// - `sum(outer, reduced, inner, x, beta, y)`: y[outer, inner] = sum over the middle axis of x + beta y
-/// An operation uses a faster kernel of the backend where it declares one (`layer_norm`, `softmax` ...).
+/// An operation uses a faster kernel of the backend where it declares one:
+/// - `attention_forward(arguments, y, log_normalizers)` and `attention_backward(arguments, gradients)`, see
+///   `attention_arguments`: without a matrix of scores in memory
 template <class D>
 concept backend = requires(typename D::scalar* x, const typename D::scalar* c, isize n, typename D::scalar value,
                            matrix<typename D::scalar> out, matrix<const typename D::scalar> in) {

@@ -7,6 +7,7 @@
 
 #include "../../core/error.hpp"
 #include "../../tensor/backend.hpp"
+#include "attention.hpp"
 #include "multiply.hpp"
 #include "threads.hpp"
 
@@ -93,6 +94,13 @@ template <class T> struct cpu {
         detail::in_parallel(inner, 64, enough / std::max<isize>(1, reduced), [&](isize first, isize last) {
           sum_block(reduced, inner, first, last, x + o * reduced * inner, beta, y + o * inner);
         });
+  }
+
+  static void attention_forward(const attention_arguments<T>& arguments, T* y, T* log_normalizers) {
+    detail::attention_forward(arguments, y, log_normalizers);
+  }
+  static void attention_backward(const attention_arguments<T>& arguments, const attention_gradients<T>& gradients) {
+    detail::attention_backward(arguments, gradients);
   }
 
  private:

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "../../core/types.hpp"
+#include "attention_kernels.hpp"
 #include "instruction_set.hpp"
 
 namespace multifuse::detail {
@@ -96,6 +97,21 @@ template <class T> const matrix_kernels<T>& matrix_kernels_in_use() {
   }
 #endif
   return portable::kernels<T>::all;
+}
+
+/// The row kernels of attention for the instructions in use.
+template <class T> const attention_kernels<T>& attention_kernels_in_use() {
+#if defined(__x86_64__)
+  switch (instructions_in_use()) {
+    case instruction_set::avx512:
+      return avx512::kernels_of_attention<T>;
+    case instruction_set::avx2:
+      return avx2::kernels_of_attention<T>;
+    case instruction_set::portable:
+      break;
+  }
+#endif
+  return portable::kernels_of_attention<T>;
 }
 
 }  // namespace multifuse::detail
