@@ -30,7 +30,12 @@ template <class D, isize Width, isize Hidden, activation A = activation::gelu> s
     visit("expand", expand);
     visit("contract", contract);
   }
-  template <value X> constexpr auto operator()(const X& x) const { return contract(activate<A>(expand(x))); }
+  template <value X> constexpr auto operator()(const X& x) const { return contract(hidden(x)); }
+
+  /// What `contract` takes: [..., Hidden].
+  template <value X> constexpr auto hidden(const X& x) const {
+    return evaluate_in_place(expand(x), [](const auto& y) { return activate<A>(y); });
+  }
 };
 
 }  // namespace multifuse
