@@ -93,8 +93,8 @@ std::string text(double value, const char* format) {
 
 /// The slope of log(seconds) over log(tokens), by least squares, for tokens within bounds; text of nothing for fewer than
 /// three points.
-std::string growth(const std::vector<measurement>& all, const std::string& strategy, const std::string& kind, double least,
-                   double most) {
+std::string growth(const std::vector<measurement>& all, const std::string& strategy, const std::string& kind,
+                   double least, double most) {
   double n = 0, sx = 0, sy = 0, sxx = 0, sxy = 0;
   for (const auto& one : all) {
     if (one.label("") != strategy || one.label("kind") != kind || one.label("width") != "narrow" ||
@@ -122,7 +122,8 @@ void add_growth(examples::report& page, const std::vector<measurement>& all) {
       for (const double least : {64.0, 1024.0}) cells.push_back(growth(all, strategy, kind, least, 8 * least));
     if (!cells[1].empty()) table.rows.push_back(cells);
   }
-  if (!table.rows.empty()) page.table(table, "Time grows with this power of the tokens of each stream: narrow width, two modalities.");
+  if (!table.rows.empty())
+    page.table(table, "Time grows with this power of the tokens of each stream: narrow width, two modalities.");
 }
 
 void add_strategies(examples::report& page, const std::vector<measurement>& all) {

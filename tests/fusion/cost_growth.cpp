@@ -72,7 +72,9 @@ TEST_CASE("tokens of different streams meet only where all attend to all") {
 }
 
 TEST_CASE("within a stream the cost is a quadratic function of its tokens; what latent adapters add is linear") {
-  const auto third_difference = [](const auto& f) { return f(isize(4)) - 3 * f(isize(3)) + 3 * f(isize(2)) - f(isize(1)); };
+  const auto third_difference = [](const auto& f) {
+    return f(isize(4)) - 3 * f(isize(3)) + 3 * f(isize(2)) - f(isize(1));
+  };
   CHECK(third_difference([](isize n) { return flops<bottleneck>(64 * n, isize(50)); }) == 0);
   const auto added = [](isize n) { return flops<latent>(64 * n, isize(50)) - flops<late>(64 * n, isize(50)); };
   CHECK(added(1) > 0);

@@ -26,7 +26,8 @@ template <class... S> struct bundle : S... {
 };
 template <class... S> bundle(S...) -> bundle<S...>;
 template <class... S> inline constexpr bool on_tape<bundle<S...>> = (on_tape<decltype(S::content)> || ...);
-template <class... S> struct device_of<bundle<S...>> : common_device<typename device_of<decltype(S::content)>::type...> {};
+template <class... S>
+struct device_of<bundle<S...>> : common_device<typename device_of<decltype(S::content)>::type...> {};
 
 /// The message of a missing stream. Read it as: this modality, the ones that are there.
 template <class Modality, class Streams> struct stream_of {

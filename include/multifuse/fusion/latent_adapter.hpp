@@ -70,7 +70,8 @@ template <class Block, adapter_config C = adapter_config{}, class Ungated = stre
     template <class B, class State> constexpr const State& finish(const B&, const State& state) const { return state; }
     template <class B, class State> constexpr auto first_tokens_step(const B&, const State& state, isize layer) const {
       const auto middle = attention_step(state, layer);
-      const auto firsts = transform_streams(list{}, [&]<class One>(One*) { return detail::token_at(get<One>(middle), 0); });
+      const auto firsts =
+          transform_streams(list{}, [&]<class One>(One*) { return detail::token_at(get<One>(middle), 0); });
       return mlp_step(firsts, middle, layer);
     }
 

@@ -69,10 +69,10 @@ template <class... S> constexpr auto outline_of(const bundle<S...>& b) {
                            [&]<class M>(M*) { return outline_of(get<M>(b)); });
 }
 
-/// The calls of a strategy. Its `Layers` have `begin` and `step` for `run_layers`; `finish`, which makes a bundle of the last
-/// state; and `first_tokens_step`, the last layer for the first token of each stream, which asks the others for keys and
-/// values only. They may have `last_step`, a last layer that leaves out what is not in the bundle. `outline` is the bundle at
-/// the start, without elements. TokensAlone: the last layer can compute some tokens without the others.
+/// The calls of a strategy. Its `Layers` have `begin` and `step` for `run_layers`; `finish`, which makes a bundle of the
+/// last state; and `first_tokens_step`, the last layer for the first token of each stream, which asks the others for keys
+/// and values only. They may have `last_step`, a last layer that leaves out what is not in the bundle. `outline` is the
+/// bundle at the start, without elements. TokensAlone: the last layer can compute some tokens without the others.
 template <class Layers, isize Depth, bool TokensAlone> struct layer_calls {
   /// `observe(layer, state)` sees the state after each layer.
   template <class... S, class Observer = no_observer>
@@ -90,8 +90,8 @@ template <class Layers, isize Depth, bool TokensAlone> struct layer_calls {
     });
   }
 
-  /// The first token of each stream of the result, all that a readout of class tokens reads, without what only the others
-  /// need.
+  /// The first token of each stream of the result, all that a readout of class tokens reads, without what only the
+  /// others need.
   template <class... S>
     requires TokensAlone
   constexpr auto first_tokens(bundle<S...> b) const {

@@ -90,11 +90,11 @@ concept layer_with_members = requires(F& layer) { layer.members(member_name_sink
 
 }  // namespace detail
 
-/// f(x...), which keeps nothing for its backward pass but x: that pass runs f a second time (Chen et al. 2016). Memory for
-/// the time of one more forward pass. Outputs and gradients are the same bits as those of f: random numbers are drawn again
-/// as they were, running statistics move once. Operands and results are values, tokens with a mask or bundles; with tensors
-/// or shapes it is f. f is a layer, or a function that is copied; both, and what they refer to, must live until the backward
-/// pass.
+/// f(x...), which keeps nothing for its backward pass but x: that pass runs f a second time (Chen et al. 2016). Memory
+/// for the time of one more forward pass. Outputs and gradients are the same bits as those of f: random numbers are drawn
+/// again as they were, running statistics move once. Operands and results are values, tokens with a mask or bundles; with
+/// tensors or shapes it is f. f is a layer, or a function that is copied; both, and what they refer to, must live until
+/// the backward pass.
 /// Example: `auto y = recomputed([&](const auto& tokens) { return upper(lower(tokens)); }, x);`
 template <class F, class... X> constexpr auto recomputed(const F& f, const X&... x) {
   if constexpr (!(on_tape<X> || ...))
@@ -106,7 +106,8 @@ template <class F, class... X> constexpr auto recomputed(const F& f, const X&...
     return detail::run_and_record_repetition(f, detail::operand_to_keep(x)...);
 }
 
-/// A layer whose calls are `recomputed`: it has the members, names and traits of the layer, and can stand wherever that can.
+/// A layer whose calls are `recomputed`: it has the members, names and traits of the layer, and can stand wherever that
+/// can.
 /// (Its other functions, such as the branches of a block, are the layer's own.)
 /// Example: `stage<8, bottleneck_fusion<recompute<transformer_block<dev, 768, 12>>, 4>>`
 template <class Layer> struct recompute : Layer {

@@ -267,11 +267,12 @@ constexpr auto evaluate(const X& x) {
   return detail::evaluate_operand(x);
 }
 
-/// f(x) for a pointwise f and a value x that nobody else reads: the result takes over the memory of a tensor. With a variable
-/// or a shape it is f(x).
+/// f(x) for a pointwise f and a value x that nobody else reads: the result takes over the memory of a tensor. With a
+/// variable or a shape it is f(x).
 template <value X, class F> constexpr auto evaluate_in_place(const X& x, const F& f) {
   const auto y = f(x);
-  if constexpr (is_pointwise<std::remove_const_t<decltype(y)>> && is_tensor<X> && !std::is_same_v<device_of_t<X>, meta>) {
+  constexpr bool has_elements = is_tensor<X> && !std::is_same_v<device_of_t<X>, meta>;
+  if constexpr (has_elements && is_pointwise<std::remove_const_t<decltype(y)>>) {
     detail::compute_expression(detail::at_run_time(x), detail::at_run_time(y));
     return x;
   } else {
