@@ -1,5 +1,6 @@
 // Makes a page with plots from the JSON files of the benchmarks: benchmark_report FOLDER OUTPUT.html
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -90,22 +91,59 @@ std::string text(double value, const char* format) {
   return buffer;
 }
 
+/// The slope of log(seconds) over log(tokens), by least squares, for tokens within bounds; text of nothing for fewer than
+/// three points.
+std::string growth(const std::vector<measurement>& all, const std::string& strategy, const std::string& kind,
+                   double least, double most) {
+  double n = 0, sx = 0, sy = 0, sxx = 0, sxy = 0;
+  for (const auto& one : all) {
+    if (one.label("") != strategy || one.label("kind") != kind || one.label("width") != "narrow" ||
+        one.label("modalities") != "2" || one.label("batch") != "1")
+      continue;
+    const double tokens = std::stod(one.label("tokens"));
+    if (tokens < least || tokens > most) continue;
+    const double x = std::log(tokens), y = std::log(one.seconds);
+    n += 1, sx += x, sy += y, sxx += x * x, sxy += x * y;
+  }
+  return n < 3 ? "" : text((n * sxy - sx * sy) / (n * sxx - sx * sx), "%.2f");
+}
+
+/// How the time of each strategy grows with the tokens of its streams.
+void add_growth(examples::report& page, const std::vector<measurement>& all) {
+  std::set<std::string> strategies;
+  for (const auto& one : all)
+    if (one.label("width") == "narrow") strategies.insert(one.label(""));
+  examples::text_table table{.columns = {"strategy", "inference, 64 ... 512", "inference, 1024 ... 8192",
+                                         "training, 64 ... 512", "training, 1024 ... 8192"},
+                             .rows = {}};
+  for (const auto& strategy : strategies) {
+    std::vector<std::string> cells{strategy};
+    for (const std::string kind : {"forward", "training"})
+      for (const double least : {64.0, 1024.0}) cells.push_back(growth(all, strategy, kind, least, 8 * least));
+    if (!cells[1].empty()) table.rows.push_back(cells);
+  }
+  if (!table.rows.empty())
+    page.table(table, "Time grows with this power of the tokens of each stream: narrow width, two modalities.");
+}
+
 void add_strategies(examples::report& page, const std::vector<measurement>& all) {
   if (all.empty()) return;
   page.section("Fusion strategies").paragraph("One layer of each strategy and a readout; every stream has the same number of tokens.");
   const auto add = [&](const examples::line_plot& plot) {
     if (!plot.lines.empty()) page.figure(plot.svg(), "");
   };
-  for (const std::string width : {"small", "base"})
+  for (const std::string width : {"narrow", "small", "base"})
     for (const std::string kind : {"forward", "training"}) {
       const std::map<std::string, std::string> fixed{{"width", width}, {"modalities", "2"}, {"batch", "1"}, {"kind", kind}};
       const std::string which = (kind == "forward" ? "Inference, " : "Training step, ") + width + " width, two modalities";
       add(lines(all, which, "tokens", fixed, "milliseconds", true, [](const measurement& m) { return m.seconds * 1e3; }));
       add(lines(all, which, "tokens", fixed, "GFLOP/s", false, [](const measurement& m) { return m.flops / 1e9; }));
     }
-  add(lines(all, "Cost of more modalities: inference, small width", "modalities",
-            {{"width", "small"}, {"tokens", "256"}, {"batch", "1"}, {"kind", "forward"}}, "milliseconds", false,
-            [](const measurement& m) { return m.seconds * 1e3; }));
+  add_growth(page, all);
+  for (const std::string width : {"narrow", "small"})
+    add(lines(all, "Cost of more modalities: inference, " + width + " width", "modalities",
+              {{"width", width}, {"tokens", "256"}, {"batch", "1"}, {"kind", "forward"}}, "milliseconds", false,
+              [](const measurement& m) { return m.seconds * 1e3; }));
   add(lines(all, "Batches: inference, small width, 64 tokens", "batch",
             {{"width", "small"}, {"tokens", "64"}, {"modalities", "2"}, {"kind", "forward"}}, "GFLOP/s", false,
             [](const measurement& m) { return m.flops / 1e9; }));

@@ -8,7 +8,8 @@
 #include <multifuse/layers/transformer_block.hpp>
 #include <string>
 
-/// Measures one layer of a fusion strategy over streams of tokens. Names read
+/// Measures one layer of a fusion strategy over streams of tokens. The narrow width is for curves: how cost grows up to 8192
+/// tokens and six modalities. Names read
 /// strategy/width:small/modalities:2/batch:1/tokens:256/forward.
 namespace fusion_benchmark {
 
@@ -20,14 +21,28 @@ struct first { static constexpr std::string_view name = "first"; };
 struct second { static constexpr std::string_view name = "second"; };
 struct third { static constexpr std::string_view name = "third"; };
 struct fourth { static constexpr std::string_view name = "fourth"; };
+struct fifth { static constexpr std::string_view name = "fifth"; };
+struct sixth { static constexpr std::string_view name = "sixth"; };
 template <isize N> struct list_of;
 template <> struct list_of<1> { using type = mf::streams<first>; };
 template <> struct list_of<2> { using type = mf::streams<first, second>; };
 template <> struct list_of<3> { using type = mf::streams<first, second, third>; };
 template <> struct list_of<4> { using type = mf::streams<first, second, third, fourth>; };
+template <> struct list_of<5> { using type = mf::streams<first, second, third, fourth, fifth>; };
+template <> struct list_of<6> { using type = mf::streams<first, second, third, fourth, fifth, sixth>; };
 
-struct small { static constexpr isize width = 192, heads = 3; static constexpr std::string_view name = "small"; };
-struct base { static constexpr isize width = 768, heads = 12; static constexpr std::string_view name = "base"; };
+struct narrow {
+  static constexpr isize width = 64, heads = 2, most_modalities = 6;
+  static constexpr std::string_view name = "narrow";
+};
+struct small {
+  static constexpr isize width = 192, heads = 3, most_modalities = 4;
+  static constexpr std::string_view name = "small";
+};
+struct base {
+  static constexpr isize width = 768, heads = 12, most_modalities = 4;
+  static constexpr std::string_view name = "base";
+};
 template <class Size> using block = mf::transformer_block<dev, Size::width, Size::heads>;
 template <class Size> using tokens_shape = mf::shape<mf::batch<>, mf::tokens<>, mf::width<Size::width>>;
 
@@ -89,7 +104,7 @@ template <class Recipe, class Size, class... M> void enter(const std::string& st
   using head = mf::linear<dev, Size::width, 10>;
   using model = mf::fusion_model<mf::streams<M...>, Recipe, mf::readout<mf::mean_of_tokens, head>>;
   for (const isize batch : {1, 2, 4, 8, 16, 32})
-    for (const isize tokens : {64, 128, 256, 512, 1024, 2048, 4096}) {
+    for (const isize tokens : {64, 128, 256, 512, 1024, 2048, 4096, 8192}) {
       const std::string name = strategy + "/width:" + std::string(Size::name) + "/modalities:" +
                                std::to_string(sizeof...(M)) + "/batch:" + std::to_string(batch) +
                                "/tokens:" + std::to_string(tokens);
@@ -100,14 +115,15 @@ template <class Recipe, class Size, class... M> void enter(const std::string& st
     }
 }
 
-/// Registers a strategy for both widths and one to four modalities. `Strategy::stage<Size>` is a stage of a model. (A type
+/// Registers a strategy for all widths and numbers of modalities. `Strategy::stage<Size>` is a stage of a model. (A type
 /// of its own name for each file: g++ 12 merges instantiations for templates of unnamed namespaces.)
 template <class Strategy> bool enter_all(const std::string& name) {
   const auto sizes = [&]<class Size>(Size*) {
     [&]<std::size_t... N>(std::index_sequence<N...>) {
       (enter<typename Strategy::template stage<Size>, Size>(name, typename list_of<isize(N) + 1>::type{}), ...);
-    }(std::make_index_sequence<4>{});
+    }(std::make_index_sequence<std::size_t(Size::most_modalities)>{});
   };
+  sizes(static_cast<narrow*>(nullptr));
   sizes(static_cast<small*>(nullptr));
   sizes(static_cast<base*>(nullptr));
   return true;

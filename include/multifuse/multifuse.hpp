@@ -64,6 +64,7 @@
 #include <multifuse/layers/patch_embedding.hpp>
 #include <multifuse/layers/patch_merging.hpp>
 #include <multifuse/layers/random_masking.hpp>
+#include <multifuse/layers/recompute.hpp>
 #include <multifuse/layers/repeat.hpp>
 #include <multifuse/layers/residual_block.hpp>
 #include <multifuse/layers/sequence_network.hpp>

@@ -1,7 +1,8 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
-#include <multifuse/multifuse.hpp>
+#include <multifuse/backend/cpu/cpu.hpp>
+#include <multifuse/layers/transformer_block.hpp>
 #include <stdexcept>
 #include <thread>
 #include <vector>

@@ -47,7 +47,7 @@ struct notes {
                  const std::string& name, const Branch& branch) {
     const auto adapter = [&]<class M>(M*) {
       note("output." + official_name<M>() + "_adapter_blocks_" + half + "." + std::to_string(number),
-           layers.template adapted<M>(member(layers.template adapters_for<M>(layer)), b));
+           layers.template adapted<M>(member(layers.template adapters_for<M>(layer)), mf::get<M>(b), b));
     };
     adapter(static_cast<lavish::audio*>(nullptr));
     adapter(static_cast<lavish::visual*>(nullptr));
@@ -68,7 +68,7 @@ struct notes {
       note_half(
           layers, b, k, "p2", first + k, [](const auto& pair) -> const auto& { return pair.mlp; }, block + mlp,
           [&](const auto& x) { return layers.blocks[k].mlp_branch(x); });
-      b = layers.mlp_step(b, k);
+      b = layers.mlp_step(b, b, k);
     }
     return b;
   }

@@ -109,7 +109,13 @@ void check_gradients(std::string_view name, golden::file& file, const std::strin
   network<V> net(file);
   mf::tape tape;
   const auto raw = mf::bundle_of<M...>(mf::watch(tape, input_of<V, M>(file))...);
-  const auto encoded = net.model.encode(net.model.tokenize(mf::get<M>(raw)...));
+  const auto tokens = net.model.tokenize(mf::get<M>(raw)...);
+  const auto encoded = [&] {
+    if constexpr (network<V>::config.has_class_tokens())
+      return net.model.encode_class_tokens(tokens);
+    else
+      return net.model.encode(tokens);
+  }();
   const auto labels = file.tensor<D>("input.label", mf::shape<mf::batch<>, mf::width<V::num_classes>>(V::batch));
   const auto loss = [&] {
     if constexpr (network<V>::config.has_class_tokens()) {

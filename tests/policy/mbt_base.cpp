@@ -14,7 +14,7 @@ int main() {
   const auto video =
       mf::zeros<dev>(mf::shape<mf::batch<>, mf::frames<32>, mf::rows<224>, mf::columns<224>, mf::channels<3>>(1));
   const auto labels = mf::zeros<dev>(mf::shape<mf::batch<>, mf::width<527>>(1));
-  const auto encoded = model.encode(model.tokenize(mf::record(tape, sound), mf::record(tape, video)));
+  const auto encoded = model.encode_class_tokens(model.tokenize(mf::record(tape, sound), mf::record(tape, video)));
   const auto loss = mf::mbt::multilabel_loss(model.stream_logits(encoded), labels, 0.3);
   mf::backward(loss);
   std::printf("%g\n", double(loss.value().to_host()[0]));

@@ -144,6 +144,38 @@ TEST_CASE("uses of a stream are counted apart, and anew in each pass") {
   CHECK(tape.count_use(7) == 0);
 }
 
+TEST_CASE("a part of a pass that is repeated counts its uses as it did before") {
+  mf::tape tape;
+  tape.count_use(7);
+  const std::size_t place = tape.place();
+  const auto part = [&] { return std::array{tape.count_use(7), tape.count_use(8), tape.count_use(7)}; };
+  const auto first = part();
+  CHECK(first == std::array<mf::isize, 3>{1, 0, 2});
+  tape.count_use(7);
+  CHECK(!tape.repeating());
+  tape.repeat(place, [&] {
+    CHECK(tape.repeating());
+    CHECK(tape.place() == place);
+    CHECK(part() == first);
+  });
+  CHECK_THROWS_AS(tape.repeat(place, [&] { tape.count_use(8); }), mf::argument_error);
+  CHECK(!tape.repeating());
+  CHECK(tape.count_use(7) == 4);
+}
+
+TEST_CASE("without steps: nothing is recorded, nothing is held") {
+  mf::tape tape;
+  int ran = 0;
+  CHECK_THROWS_AS(tape.without_steps([&] {
+    tape.record([t = tracked(1), &ran] { (void)t, ++ran; });
+    CHECK(tracked::alive == 0);
+    throw std::runtime_error("in the middle");
+  }), std::runtime_error);
+  tape.record([&ran] { ran += 10; });
+  tape.run_backward();
+  CHECK(ran == 10);
+}
+
 TEST_CASE("options hold until the next pass") {
   mf::tape tape({.training = true, .random = {1, 2}});
   CHECK(tape.training());

@@ -25,6 +25,9 @@ template <class... S> struct bundle : S... {
   template <class F> constexpr void for_each_value(F&& f) const { (f(static_cast<const S&>(*this).content), ...); }
 };
 template <class... S> bundle(S...) -> bundle<S...>;
+template <class... S> inline constexpr bool on_tape<bundle<S...>> = (on_tape<decltype(S::content)> || ...);
+template <class... S>
+struct device_of<bundle<S...>> : common_device<typename device_of<decltype(S::content)>::type...> {};
 
 /// The message of a missing stream. Read it as: this modality, the ones that are there.
 template <class Modality, class Streams> struct stream_of {

@@ -68,15 +68,16 @@ template <class... M, class... Parts> struct fusion_model<streams<M...>, Parts..
   }
 
  private:
-  template <std::size_t I> constexpr auto run(const auto& x) const {
+  /// Each part gets its input to keep, and lets go of it when it has been used.
+  template <std::size_t I> constexpr auto run(auto x) const {
     if constexpr (I + 1 == sizeof...(Parts)) {
       return part<I>()(x);
     } else {
       constexpr bool first_tokens_suffice = reads_only_first_tokens<std::remove_cvref_t<decltype(part<I + 1>())>>;
       if constexpr (first_tokens_suffice && requires { part<I>().first_tokens(x); })
-        return run<I + 1>(part<I>().first_tokens(x));
+        return run<I + 1>(part<I>().first_tokens(std::move(x)));
       else
-        return run<I + 1>(part<I>()(x));
+        return run<I + 1>(part<I>()(std::move(x)));
     }
   }
 

@@ -35,7 +35,9 @@ constexpr adapter_config adapter_config_for(adapter_config c, bool alone, bool u
 /// its stochastic depth is applied, if it has any, with rescaled survivors.
 template <class Block, adapter_config C = adapter_config{}, class Ungated = streams<>> struct latent_adapter {
   template <isize Depth, class Modalities> struct layers;
-  template <isize Depth, class... M> struct layers<Depth, streams<M...>> {
+  template <isize Depth, class... M>
+  struct layers<Depth, streams<M...>>
+      : detail::layer_calls<layers<Depth, streams<M...>>, Depth, computes_tokens_alone<Block> && !C.batch_norm> {
     using list = streams<M...>;
     template <class One>
     using adapter_of = adapter<typename Block::device, Block::width_of_tokens,
@@ -60,40 +62,45 @@ template <class Block, adapter_config C = adapter_config{}, class Ungated = stre
       return detail::layer_of<One>(adapters)[layer];
     }
 
-    template <class... S, class Observer = detail::no_observer>
-    constexpr auto operator()(const bundle<S...>& b, const Observer& observe = {}) const {
-      return detail::run_layers<Depth>(*this, b, observe);
-    }
-    template <class B> constexpr const B& begin(const B& b) const { return b; }
+    template <class B> constexpr B begin(B b) const { return b; }
     template <class B> constexpr auto step(const B& b, isize layer) const {
-      return mlp_step(attention_step(b, layer), layer);
+      const auto middle = attention_step(b, layer);
+      return mlp_step(middle, middle, layer);
     }
     template <class B, class State> constexpr const State& finish(const B&, const State& state) const { return state; }
+    template <class B, class State> constexpr auto first_tokens_step(const B&, const State& state, isize layer) const {
+      const auto middle = attention_step(state, layer);
+      const auto firsts =
+          transform_streams(list{}, [&]<class One>(One*) { return detail::token_at(get<One>(middle), 0); });
+      return mlp_step(firsts, middle, layer);
+    }
 
-    /// The two halves of a layer, each from bundle to bundle.
+    /// The two halves of a layer, each from bundle to bundle. The second changes tokens of the streams, all or some; what
+    /// the adapters read are all of them.
     template <class B> constexpr auto attention_step(const B& b, isize layer) const {
       const Block& block = blocks[layer];
       return transform_streams(list{}, [&]<class One>(One*) {
         const auto& x = get<One>(b);
         return evaluate(x + path(block, block.attention_branch(x), [&] { return block.attention_path; }) +
-                        adapted<One>(adapters_for<One>(layer).attention, b));
+                        adapted<One>(adapters_for<One>(layer).attention, x, b));
       });
     }
-    template <class B> constexpr auto mlp_step(const B& b, isize layer) const {
+    template <class Some, class All> constexpr auto mlp_step(const Some& some, const All& all, isize layer) const {
       const Block& block = blocks[layer];
       return transform_streams(list{}, [&]<class One>(One*) {
-        const auto& x = get<One>(b);
+        const auto& x = get<One>(some);
         return evaluate(x + path(block, block.mlp_branch(x), [&] { return block.mlp_path; }) +
-                        adapted<One>(adapters_for<One>(layer).mlp, b));
+                        adapted<One>(adapters_for<One>(layer).mlp, x, all));
       });
     }
 
-    /// What an adapter of modality One makes of the streams.
-    template <class One, class B> static constexpr auto adapted(const adapter_of<One>& one, const B& b) {
+    /// What an adapter of modality One makes of its tokens and of the other streams.
+    template <class One, class X, class B>
+    static constexpr auto adapted(const adapter_of<One>& one, const X& x, const B& b) {
       if constexpr (sizeof...(M) == 1)
-        return one(get<One>(b));
+        return one(x);
       else
-        return one(get<One>(b), join_tokens(typename streams_without<list, One>::type{}, b));
+        return one(x, join_tokens(typename streams_without<list, One>::type{}, b));
     }
 
    private:

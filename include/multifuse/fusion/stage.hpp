@@ -25,28 +25,20 @@ struct no_observer {
   constexpr void operator()(isize, const auto&) const {}
 };
 
-/// The loop of every strategy: `begin` makes the state that travels from layer to layer, `step` is one layer, `finish`
-/// makes a bundle again. `observe(layer, state)` sees the state after each layer.
-template <isize Depth, class Layers, class B, class Observer>
-constexpr auto run_layers(const Layers& layers, const B& b, const Observer& observe) {
-  auto state = layers.step(layers.begin(b), 0);
-  observe(isize(0), state);
-  for (isize layer = 1; layer < Depth; ++layer) {
-    state = layers.step(state, layer);
-    observe(layer, state);
-  }
-  return layers.finish(b, state);
-}
-
-/// The same for the first token of each stream, all that a readout of class tokens reads: the last layer computes the
-/// others only as keys and values.
-template <isize Depth, class Layers, class B> constexpr auto run_to_first_tokens(const Layers& layers, const B& b) {
+/// The loop of every strategy: `begin` makes the state that travels from layer to layer, `step` is one layer; `last`
+/// makes the result of the state before the last layer. A state is let go as soon as the next one is there.
+template <isize Depth, class Layers, class B, class Observer, class Last>
+constexpr auto run_layers(const Layers& layers, B b, const Observer& observe, const Last& last) {
   if constexpr (Depth == 1) {
-    return layers.first_tokens_step(b, layers.begin(b), 0);
+    return last(layers.begin(std::move(b)));
   } else {
-    auto state = layers.step(layers.begin(b), 0);
-    for (isize layer = 1; layer + 1 < Depth; ++layer) state = layers.step(state, layer);
-    return layers.first_tokens_step(b, state, Depth - 1);
+    auto state = layers.step(layers.begin(std::move(b)), 0);
+    observe(isize(0), state);
+    for (isize layer = 1; layer + 1 < Depth; ++layer) {
+      state = layers.step(state, layer);
+      observe(layer, state);
+    }
+    return last(state);
   }
 }
 
@@ -60,6 +52,60 @@ template <stream_content X> constexpr auto token_at(const X& x, isize place) {
 /// A block that says `tokens_are_independent`: block(some tokens of x, x) are those tokens of block(x).
 template <class Block>
 concept computes_tokens_alone = requires { requires Block::tokens_are_independent; };
+
+namespace detail {
+
+/// A stream without its elements: what tells its shape and its mask.
+template <stream_content X> constexpr auto outline_of(const X& x) {
+  if constexpr (is_masked<X>)
+    return masked_tokens{outline_of(x.content), x.kept};
+  else if constexpr (std::is_same_v<device_of_t<X>, meta>)
+    return x;
+  else
+    return tensor<device_of_t<X>, shape_of_t<X>>({}, nullptr, dims_of(x));
+}
+template <class... S> constexpr auto outline_of(const bundle<S...>& b) {
+  return transform_streams(typename bundle<S...>::modalities{},
+                           [&]<class M>(M*) { return outline_of(get<M>(b)); });
+}
+
+/// The calls of a strategy. Its `Layers` have `begin` and `step` for `run_layers`; `finish`, which makes a bundle of the
+/// last state; and `first_tokens_step`, the last layer for the first token of each stream, which asks the others for keys
+/// and values only. They may have `last_step`, a last layer that leaves out what is not in the bundle. `outline` is the
+/// bundle at the start, without elements. TokensAlone: the last layer can compute some tokens without the others.
+template <class Layers, isize Depth, bool TokensAlone> struct layer_calls {
+  /// `observe(layer, state)` sees the state after each layer.
+  template <class... S, class Observer = no_observer>
+  constexpr auto operator()(bundle<S...> b, const Observer& observe = {}) const {
+    const auto outline = outline_of(b);
+    return run_layers<Depth>(self(), std::move(b), observe, [&](const auto& state) {
+      constexpr bool only_the_bundle = TokensAlone && std::is_same_v<Observer, no_observer>;
+      if constexpr (only_the_bundle && requires { self().last_step(state, Depth - 1); }) {
+        return self().last_step(state, Depth - 1);
+      } else {
+        const auto result = self().step(state, Depth - 1);
+        observe(Depth - 1, result);
+        return self().finish(outline, result);
+      }
+    });
+  }
+
+  /// The first token of each stream of the result, all that a readout of class tokens reads, without what only the
+  /// others need.
+  template <class... S>
+    requires TokensAlone
+  constexpr auto first_tokens(bundle<S...> b) const {
+    const auto outline = outline_of(b);
+    return run_layers<Depth>(self(), std::move(b), no_observer{}, [&](const auto& state) {
+      return self().first_tokens_step(outline, state, Depth - 1);
+    });
+  }
+
+ private:
+  constexpr const Layers& self() const { return static_cast<const Layers&>(*this); }
+};
+
+}  // namespace detail
 
 /// The width of the tokens that a block or stage takes; dynamic if it does not say.
 template <class Layer> inline constexpr isize width_taken = dynamic;
@@ -90,22 +136,14 @@ struct stage_blocks<Block, Depth, Modalities, weights::common> {
 /// No stream sees another: the lower layers of mid fusion, and late fusion. With common weights, one set of blocks
 /// serves each stream on its own (UAVM, PolyViT, VATT).
 template <class Block, weights Sharing = weights::separate> struct unimodal {
-  template <isize Depth, class Modalities> struct layers : stage_blocks<Block, Depth, Modalities, Sharing> {
-    template <class... S, class Observer = detail::no_observer>
-    constexpr auto operator()(const bundle<S...>& b, const Observer& observe = {}) const {
-      return detail::run_layers<Depth>(*this, b, observe);
-    }
-    template <class B> constexpr const B& begin(const B& b) const { return b; }
+  template <isize Depth, class Modalities>
+  struct layers : stage_blocks<Block, Depth, Modalities, Sharing>,
+                  detail::layer_calls<layers<Depth, Modalities>, Depth, computes_tokens_alone<Block>> {
+    template <class B> constexpr B begin(B b) const { return b; }
     template <class B> constexpr auto step(const B& b, isize layer) const {
       return transform_streams(Modalities{}, [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(b)); });
     }
-    /// The first token of each stream of the result, without what only others need.
-    template <class... S>
-      requires computes_tokens_alone<Block>
-    constexpr auto first_tokens(const bundle<S...>& b) const {
-      return detail::run_to_first_tokens<Depth>(*this, b);
-    }
-    template <class B> constexpr auto first_tokens_step(const B&, const B& state, isize layer) const {
+    template <class B, class State> constexpr auto first_tokens_step(const B&, const State& state, isize layer) const {
       return transform_streams(Modalities{}, [&]<class M>(M*) {
         return this->template block<M>(layer)(detail::token_at(get<M>(state), 0), get<M>(state));
       });
@@ -121,21 +159,12 @@ template <class Block> struct shared : unimodal<Block, weights::common> {};
 /// Cost per layer grows with the square of the sum of all tokens.
 template <class Block> struct joint_attention {
   template <isize Depth, class Modalities>
-  struct layers : stage_blocks<Block, Depth, Modalities, weights::common> {
-    template <class... S, class Observer = detail::no_observer>
-    constexpr auto operator()(const bundle<S...>& b, const Observer& observe = {}) const {
-      return detail::run_layers<Depth>(*this, b, observe);
-    }
-    template <class B> constexpr auto begin(const B& b) const { return join_tokens(Modalities{}, b); }
+  struct layers : stage_blocks<Block, Depth, Modalities, weights::common>,
+                  detail::layer_calls<layers<Depth, Modalities>, Depth, computes_tokens_alone<Block>> {
+    template <class B> constexpr auto begin(const B b) const { return join_tokens(Modalities{}, b); }
     template <class X> constexpr auto step(const X& joined, isize layer) const { return this->blocks[layer](joined); }
     template <class B, class X> constexpr auto finish(const B& b, const X& joined) const {
       return separate_tokens(Modalities{}, b, joined);
-    }
-    /// The first token of each stream of the result, without what only others need.
-    template <class... S>
-      requires computes_tokens_alone<Block>
-    constexpr auto first_tokens(const bundle<S...>& b) const {
-      return detail::run_to_first_tokens<Depth>(*this, b);
     }
     template <class... S, class X>
     constexpr auto first_tokens_step(const bundle<S...>& b, const X& joined, isize layer) const {
@@ -152,24 +181,16 @@ template <class Block> struct joint_attention {
 /// The tokens of each stream attend to the tokens of all streams, its own included (Nagrani et al. 2021, section
 /// 3.2.2).
 template <class Block, weights Sharing = weights::separate> struct cross_attention_fusion {
-  template <isize Depth, class Modalities> struct layers : stage_blocks<Block, Depth, Modalities, Sharing> {
-    template <class... S, class Observer = detail::no_observer>
-    constexpr auto operator()(const bundle<S...>& b, const Observer& observe = {}) const {
-      return detail::run_layers<Depth>(*this, b, observe);
-    }
-    template <class B> constexpr const B& begin(const B& b) const { return b; }
+  template <isize Depth, class Modalities>
+  struct layers : stage_blocks<Block, Depth, Modalities, Sharing>,
+                  detail::layer_calls<layers<Depth, Modalities>, Depth, computes_tokens_alone<Block>> {
+    template <class B> constexpr B begin(B b) const { return b; }
     template <class B> constexpr auto step(const B& b, isize layer) const {
       const auto all = join_tokens(Modalities{}, b);
       return transform_streams(Modalities{},
                                [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(b), all); });
     }
-    /// The first token of each stream of the result, without what only others need.
-    template <class... S>
-      requires computes_tokens_alone<Block>
-    constexpr auto first_tokens(const bundle<S...>& b) const {
-      return detail::run_to_first_tokens<Depth>(*this, b);
-    }
-    template <class B> constexpr auto first_tokens_step(const B&, const B& state, isize layer) const {
+    template <class B, class State> constexpr auto first_tokens_step(const B&, const State& state, isize layer) const {
       const auto all = join_tokens(Modalities{}, state);
       return transform_streams(Modalities{}, [&]<class M>(M*) {
         return this->template block<M>(layer)(detail::token_at(get<M>(state), 0), all);
@@ -189,7 +210,9 @@ template <class Bundle, class Z> struct bottleneck_state {
 /// its copy of the bottleneck, and the copies are averaged (Nagrani et al. 2021, section 3.2.3). Cost per layer is
 /// that of unimodal layers plus Count tokens a stream.
 template <class Block, isize Count, weights Sharing = weights::separate> struct bottleneck_fusion {
-  template <isize Depth, class Modalities> struct layers : stage_blocks<Block, Depth, Modalities, Sharing> {
+  template <isize Depth, class Modalities>
+  struct layers : stage_blocks<Block, Depth, Modalities, Sharing>,
+                  detail::layer_calls<layers<Depth, Modalities>, Depth, computes_tokens_alone<Block>> {
     using blocks_type = stage_blocks<Block, Depth, Modalities, Sharing>;
     parameter<typename Block::device, tokens<Count>, width<Block::width_of_tokens>> bottleneck{init::normal(0.02)};
     constexpr void members(auto&& visit) {
@@ -197,10 +220,6 @@ template <class Block, isize Count, weights Sharing = weights::separate> struct 
       blocks_type::members(visit);
     }
 
-    template <class... S, class Observer = detail::no_observer>
-    constexpr auto operator()(const bundle<S...>& b, const Observer& observe = {}) const {
-      return detail::run_layers<Depth>(*this, b, observe);
-    }
     /// The same blocks with the bottleneck switched off: an ablation.
     template <class... S, class Observer = detail::no_observer>
     constexpr auto without_exchange(const bundle<S...>& b, const Observer& observe = {}) const {
@@ -213,8 +232,9 @@ template <class Block, isize Count, weights Sharing = weights::separate> struct 
       return state;
     }
 
-    template <class B> constexpr auto begin(const B& b) const {
-      return state_of(b, expand_batch(bottleneck, content_of(get<first_modality<Modalities>>(b))));
+    template <class B> constexpr auto begin(B b) const {
+      const auto z = expand_batch(bottleneck, content_of(get<first_modality<Modalities>>(b)));
+      return bottleneck_state<B, std::remove_const_t<decltype(z)>>{std::move(b), z};
     }
     template <class B, class Z> constexpr auto step(const bottleneck_state<B, Z>& state, isize layer) const {
       const auto updated = transform_streams(Modalities{}, [&]<class M>(M*) {  // all read the same bottleneck
@@ -227,20 +247,22 @@ template <class Block, isize Count, weights Sharing = weights::separate> struct 
                       mean_bottleneck(Modalities{}, updated));
     }
     template <class B, class State> constexpr auto finish(const B&, const State& state) const { return state.content; }
-    /// The first token of each stream of the result, without what only others need: also not the last bottleneck.
-    template <class... S>
-      requires computes_tokens_alone<Block>
-    constexpr auto first_tokens(const bundle<S...>& b) const {
-      return detail::run_to_first_tokens<Depth>(*this, b);
+    /// The tokens after the last layer, whose bottleneck nobody reads.
+    template <class State> constexpr auto last_step(const State& state, isize layer) const {
+      return updated_tokens(state, layer, [](const auto& tokens) { return tokens; });
     }
     template <class B, class State> constexpr auto first_tokens_step(const B&, const State& state, isize layer) const {
-      return transform_streams(Modalities{}, [&]<class M>(M*) {
-        const auto& tokens = get<M>(state.content);
-        return this->template block<M>(layer)(detail::token_at(tokens, 0), concat_tokens(state.bottleneck, tokens));
-      });
+      return updated_tokens(state, layer, [](const auto& tokens) { return detail::token_at(tokens, 0); });
     }
 
    private:
+    template <class State, class Chosen>
+    constexpr auto updated_tokens(const State& state, isize layer, const Chosen& chosen) const {
+      return transform_streams(Modalities{}, [&]<class M>(M*) {
+        const auto& tokens = get<M>(state.content);
+        return this->template block<M>(layer)(chosen(tokens), concat_tokens(state.bottleneck, tokens));
+      });
+    }
     template <class B, class Z> static constexpr bottleneck_state<B, Z> state_of(const B& b, const Z& z) { return {b, z}; }
     template <class... M, class... S> static constexpr auto mean_bottleneck(streams<M...>, const bundle<S...>& updated) {
       return evaluate(mean_of(slice_of<tokens_axis, Count>(content_of(get<M>(updated)), 0)...));

@@ -9,7 +9,8 @@ template <isize Width, isize Heads>
 concept heads_divide_width = Heads > 0 && Width % Heads == 0;
 
 /// Multi-head attention (Vaswani et al. 2017) with separate projections: queries from one value, keys and values from
-/// another. x [batch..., tokens, Width], context [batch..., tokens', Width] -> [batch..., tokens, Width].
+/// another. x [batch..., tokens, Width], context [batch..., tokens', Width] -> [batch..., tokens, Width]. Projections are
+/// let go before the output is computed.
 template <class D, isize Width, isize Heads, bool ProjectionBias = true>
   requires heads_divide_width<Width, Heads>
 struct multi_head_attention {
@@ -28,19 +29,22 @@ struct multi_head_attention {
 
   /// Attention of x to a context.
   template <value X, value C> constexpr auto operator()(const X& x, const C& context) const {
-    return output(attention<Heads>(query(x), key(context), values(context)));
+    const auto mixed = attention<Heads>(query(x), key(context), values(context));
+    return output(mixed);
   }
 
   /// Attention to the context tokens whose key_mask [batch..., tokens'] is 1; 0 hides a token.
   template <value X, value C, value Mask>
   constexpr auto operator()(const X& x, const C& context, const Mask& key_mask) const {
-    return output(masked_attention<Heads>(query(x), key(context), values(context), key_mask));
+    const auto mixed = masked_attention<Heads>(query(x), key(context), values(context), key_mask);
+    return output(mixed);
   }
 
   /// Attention with a bias on the scores, as in `biased_attention`: minus infinity hides a key.
   template <value X, value C, value Bias>
   constexpr auto biased(const X& x, const C& context, const Bias& bias) const {
-    return output(biased_attention<Heads>(query(x), key(context), values(context), bias, {}));
+    const auto mixed = biased_attention<Heads>(query(x), key(context), values(context), bias, {});
+    return output(mixed);
   }
 
   /// What each token of x attends to: [batch..., heads, queries, keys]; with the bias of `biased` if there is one.

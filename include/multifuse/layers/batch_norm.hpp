@@ -22,8 +22,12 @@ template <class D, isize Width> struct batch_norm {
   }
   template <value X> constexpr auto operator()(const X& x) const {
     bool training = false;
-    if constexpr (on_tape<X>) training = detail::recorder_of(x)->training();
-    return apply(batch_norm_op<batch_norm>{options, training}, x, scale, bias, running_mean, running_variance);
+    batch_norm_options used = options;
+    if constexpr (on_tape<X>) {
+      training = detail::recorder_of(x)->training();
+      if (detail::recorder_of(x)->repeating()) used.momentum = 0;  // the running statistics have moved already
+    }
+    return apply(batch_norm_op<batch_norm>{used, training}, x, scale, bias, running_mean, running_variance);
   }
 };
 

@@ -15,6 +15,8 @@ template <class X, class Mask> masked_tokens(X, Mask) -> masked_tokens<X, Mask>;
 
 template <class X> inline constexpr bool is_masked = false;
 template <class X, class M> inline constexpr bool is_masked<masked_tokens<X, M>> = true;
+template <class X, class M> inline constexpr bool on_tape<masked_tokens<X, M>> = on_tape<X>;
+template <class X, class M> struct device_of<masked_tokens<X, M>> : device_of<X> {};
 
 /// What a stream can hold.
 template <class X>

@@ -32,11 +32,14 @@ template <class D, isize Width, isize Hidden, activation A = activation::gelu> s
     visit("expand", expand);
     visit("contract", contract);
   }
-  template <value X> constexpr auto operator()(const X& x) const {
+  template <value X> constexpr auto operator()(const X& x) const { return contract(hidden(x)); }
+
+  /// What `contract` takes: [..., Hidden].
+  template <value X> constexpr auto hidden(const X& x) const {
     if constexpr (A == activation::none)
-      return contract(expand(x));
+      return expand(x);
     else
-      return contract(expand.template followed_by<typename detail::function_named<A>::type>(x));
+      return expand.template followed_by<typename detail::function_named<A>::type>(x);
   }
 };
 

@@ -53,10 +53,13 @@ struct transformer_block {
   }
   /// What the MLP branch adds to x.
   template <value X> constexpr auto mlp_branch(const X& x) const {
-    if constexpr (C.norm == norm_placement::before)
-      return feed_forward(mlp_norm(x));
-    else
-      return feed_forward(x);
+    const auto hidden = [&] {
+      if constexpr (C.norm == norm_placement::before)
+        return feed_forward.hidden(mlp_norm(x));
+      else
+        return feed_forward.hidden(x);
+    }();
+    return feed_forward.contract(hidden);
   }
 
   /// Every token attends to every token.
@@ -67,29 +70,27 @@ struct transformer_block {
                   "multifuse: this layer expects another extent on this axis (read: layer, axis, expected, got)");
     const auto x = evaluate(expression);
     if constexpr (fits::value)
-      return detail::computed_at_run_time([&](const auto& y) { return attend_and_finish(y); }, x);
+      return detail::computed_at_run_time(
+          [&](const auto& y) { return attend_and_finish(y, [&](const auto& z) { return attention_branch(z); }); }, x);
     else
       return x;
   }
 
   /// The tokens of x attend to a context, which passes through the same norm; the context is not updated.
   template <value X, value Context> constexpr auto operator()(const X& expression, const Context& context) const {
-    const auto x = evaluate(expression);
-    if constexpr (C.norm == norm_placement::before)
-      return finish(x, attention(attention_norm(x), attention_norm(context)));
-    else
-      return finish(x, attention(x, context));
+    return attend_and_finish(evaluate(expression), [&](const auto& x) { return attended(x, context); });
   }
 
   /// Self-attention to the tokens whose key_mask [batch..., tokens] is 1.
   template <value X, value Mask> constexpr auto masked(const X& expression, const Mask& key_mask) const {
-    const auto x = evaluate(expression);
-    if constexpr (C.norm == norm_placement::before) {
-      const auto normalized = attention_norm(x);
-      return finish(x, attention(normalized, normalized, key_mask));
-    } else {
-      return finish(x, attention(x, x, key_mask));
-    }
+    return attend_and_finish(evaluate(expression), [&](const auto& x) {
+      if constexpr (C.norm == norm_placement::before) {
+        const auto normalized = attention_norm(x);
+        return attention(normalized, normalized, key_mask);
+      } else {
+        return attention(x, x, key_mask);
+      }
+    });
   }
 
   /// Self-attention of a stream with padding, which keeps its mask.
@@ -100,13 +101,9 @@ struct transformer_block {
   template <stream_content X, stream_content Context>
     requires(is_masked<X> || is_masked<Context>)
   constexpr auto operator()(const X& expression, const Context& context) const {
-    const auto x = evaluate(content_of(expression));
-    const auto y = [&] {
-      if constexpr (C.norm == norm_placement::before)
-        return finish(x, attention(attention_norm(x), attention_norm(content_of(context)), mask_of(context)));
-      else
-        return finish(x, attention(x, content_of(context), mask_of(context)));
-    }();
+    const auto y = attend_and_finish(evaluate(content_of(expression)), [&](const auto& x) {
+      return attended(x, content_of(context), mask_of(context));
+    });
     if constexpr (is_masked<X>)
       return masked_tokens{y, expression.kept};
     else
@@ -118,24 +115,29 @@ struct transformer_block {
   template <value X, value A, value M>
   constexpr auto with_paths(const X& expression, const A& kept_attention, const M& kept_mlp) const {
     const auto x = evaluate(expression);
-    return finish(x, drop_path(attention_branch(x), kept_attention),
-                  [&](const auto& branch) { return drop_path(branch, kept_mlp); });
+    const auto first = evaluate(x + drop_path(attention_branch(x), kept_attention));
+    return finish(first, [&](const auto& branch) { return drop_path(branch, kept_mlp); });
   }
 
  private:
-  template <value X> constexpr auto attend_and_finish(const X& x) const { return finish(x, attention_branch(x)); }
-  template <value X, value Y> constexpr auto finish(const X& x, const Y& attended) const {
-    return finish(x, drop_path(attended, drop_path_rate, attention_path, C.survivors),
-                  [&](const auto& branch) { return drop_path(branch, drop_path_rate, mlp_path, C.survivors); });
+  template <value X, value Context, value... Mask>
+  constexpr auto attended(const X& x, const Context& context, const Mask&... key_mask) const {
+    if constexpr (C.norm == norm_placement::before)
+      return attention(attention_norm(x), attention_norm(context), key_mask...);
+    else
+      return attention(x, context, key_mask...);
   }
-  template <value X, value Y, class Path>
-  constexpr auto finish(const X& x, const Y& attended, const Path& second_path) const {
-    const auto first = evaluate(x + attended);
+  /// Nothing of the attention but its sum with x is still there when the MLP runs.
+  template <value X, class Attention> constexpr auto attend_and_finish(const X& x, const Attention& branch) const {
+    const auto first = evaluate(x + drop_path(branch(x), drop_path_rate, attention_path, C.survivors));
+    return finish(first, [&](const auto& one) { return drop_path(one, drop_path_rate, mlp_path, C.survivors); });
+  }
+  template <value X, class Path> constexpr auto finish(const X& first, const Path& path) const {
     if constexpr (C.norm == norm_placement::before) {
-      return evaluate(first + second_path(mlp_branch(first)));
+      return evaluate(first + path(mlp_branch(first)));
     } else {
       const auto normalized = attention_norm(first);
-      return mlp_norm(normalized + second_path(mlp_branch(normalized)));
+      return mlp_norm(normalized + path(mlp_branch(normalized)));
     }
   }
 };

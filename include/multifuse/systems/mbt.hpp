@@ -160,11 +160,22 @@ template <class D, config C, class... M> struct model<D, C, streams<M...>> {
   template <class B, class Observer = multifuse::detail::no_observer>
   constexpr auto encode(const B& tokens_in, const Observer& observe = {}, bool exchanging = true) const {
     const auto middle = run(lower, tokens_in, observe);
-    const auto later = [&](isize layer, const auto& state) { observe(layer + lower_depth, state); };
+    const auto later = observing_from(lower_depth, observe);
     if constexpr (C.fusion == exchange::bottleneck && lower_depth < C.layers)
       return normalized(exchanging ? upper(middle, later) : upper.without_exchange(middle, later));
     else
       return normalized(run(upper, middle, later));
+  }
+
+  /// The first token of each stream of `encode`, without what only the others need of the last layer: enough for
+  /// `stream_logits` and `logits` of a model with class tokens.
+  template <class B>
+    requires(C.has_class_tokens())
+  constexpr auto encode_class_tokens(const B& tokens_in) const {
+    if constexpr (lower_depth == C.layers)
+      return normalized(lower.first_tokens(tokens_in));
+    else
+      return normalized(upper.first_tokens(run(lower, tokens_in, multifuse::detail::no_observer{})));
   }
 
   /// Logits of each modality's class token.
@@ -186,7 +197,12 @@ template <class D, config C, class... M> struct model<D, C, streams<M...>> {
       return head(sum<tokens_axis>(join_tokens(list{}, encoded)));
   }
 
-  constexpr auto operator()(const auto&... raw) const { return logits(encode(tokenize(raw...))); }
+  constexpr auto operator()(const auto&... raw) const {
+    if constexpr (C.has_class_tokens())
+      return logits(encode_class_tokens(tokenize(raw...)));
+    else
+      return logits(encode(tokenize(raw...)));
+  }
 
   /// Sets the rates of stochastic depth: C.drop_path * layer / (layers - 1), for training.
   void use_stochastic_depth() {
@@ -203,6 +219,13 @@ template <class D, config C, class... M> struct model<D, C, streams<M...>> {
       return b;
     else
       return stage(b, observe);
+  }
+  /// An observer of layers counted from `first` on; none if there is none.
+  template <class Observer> static constexpr auto observing_from(isize first, const Observer& observe) {
+    if constexpr (std::is_same_v<Observer, multifuse::detail::no_observer>)
+      return observe;
+    else
+      return [first, &observe](isize layer, const auto& state) { observe(layer + first, state); };
   }
   template <class... S> constexpr auto normalized(const bundle<S...>& b) const {
     return transform_streams(list{}, [&]<class One>(One*) { return norm(get<One>(b)); });

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "../core/error.hpp"
 #include "../core/random.hpp"
 
 namespace multifuse {
@@ -28,16 +29,45 @@ class tape {
   bool training() const { return options_.training; }
   random_key random() const { return options_.random; }
 
-  /// How often `stream` was asked for on this tape so far: makes two uses of one layer differ.
+  /// How often `stream` was asked for on this tape so far: makes two uses of one layer differ. While a part of the pass
+  /// is repeated, the answers are those of its first time; throws argument_error if it asks for other streams than then.
   isize count_use(std::uint64_t stream) {
-    for (auto& [known, uses] : uses_)
-      if (known == stream) return uses++;
-    uses_.emplace_back(stream, 1);
-    return 0;
+    if (repeating()) {
+      if (repeated_ == uses_.size() || uses_[repeated_].stream != stream)
+        throw argument_error("tape", "a repeated part of a pass draws other random numbers than before",
+                             "the same layers in the same order", "another one");
+      return uses_[repeated_++].before;
+    }
+    isize before = 0;
+    for (std::size_t i = uses_.size(); i-- > 0 && before == 0;)
+      if (uses_[i].stream == stream) before = uses_[i].before + 1;
+    uses_.push_back({stream, before});
+    return before;
   }
 
-  /// Appends a step of the backward pass: a callable without arguments that must not throw away gradients.
+  /// Where in the sequence of uses the pass is: what `repeat` goes back to.
+  std::size_t place() const { return repeating() ? repeated_ : uses_.size(); }
+
+  /// True while a part of the pass runs a second time: what changes more than its result, such as running statistics, was
+  /// changed the first time.
+  bool repeating() const { return repeated_ != nowhere; }
+
+  /// Calls `f`, which runs a part of the pass again that began at `place`, and records its steps.
+  template <class F> auto repeat(std::size_t place, const F& f) {
+    const restored<std::size_t> scope(repeated_, place);
+    return f();
+  }
+
+  /// Calls `f` and forgets its steps at once, with all that they hold. What it returns has places for gradients as always.
+  template <class F> auto without_steps(const F& f) {
+    const restored<bool> scope(forgetting_, true);
+    return f();
+  }
+
+  /// Appends a step of the backward pass: a callable without arguments that must not throw away gradients. It may record
+  /// steps itself, which run next.
   template <class Step> void record(Step step) {
+    if (forgetting_) return;
     auto* node = make<step_node<Step>>(steps_, std::move(step));
     node->run = [](node_base* base) { static_cast<step_node<Step>*>(base)->object(); };
   }
@@ -82,6 +112,19 @@ class tape {
     void (*destroy)(node_base*) = nullptr;
     node_base* previous = nullptr;
   };
+  struct use {
+    std::uint64_t stream;
+    isize before;  ///< how often it was used earlier
+  };
+  /// A variable that has another value for a while.
+  template <class T> struct restored {
+    T& variable;
+    const T former;
+    restored(T& changed, T value) : variable(changed), former(std::exchange(changed, value)) {}
+    restored(const restored&) = delete;
+    restored& operator=(const restored&) = delete;
+    ~restored() { variable = former; }
+  };
   template <class T> struct step_node : node_base {
     explicit step_node(T value) : object(std::move(value)) {}
     T object;
@@ -109,7 +152,10 @@ class tape {
   static constexpr std::size_t chunk_bytes = 1 << 16;
   tape_options options_;
   node_base *steps_ = nullptr, *kept_ = nullptr;  // the last of each
-  std::vector<std::pair<std::uint64_t, isize>> uses_;
+  static constexpr std::size_t nowhere = std::size_t(-1);
+  std::vector<use> uses_;            // in the order in which they were asked for
+  std::size_t repeated_ = nowhere;   // the next use of a part that runs again
+  bool forgetting_ = false;          // steps are not recorded
   std::vector<std::unique_ptr<std::byte[]>> chunks_;
   std::size_t chunk_ = 0, used_ = 0;
 };

@@ -121,24 +121,26 @@ template <class Memory> class memory_pool {
     return released > 0;
   }
 
-  // Four classes for each power of two from 64 bytes on: at most a quarter is wasted.
-  static constexpr std::size_t smallest = 64;
+  // Eight classes for each power of two from 64 bytes on: at most an eighth is wasted, and nothing by the square matrices of
+  // usual widths.
+  static constexpr std::size_t smallest = 64, steps = 8;
   static std::size_t class_of(std::size_t bytes) {
     if (bytes <= smallest) return 0;
     const std::size_t power = std::size_t(std::bit_width(bytes - 1)) - 1;  // 2^power < bytes <= 2^(power + 1)
-    const std::size_t step = (std::size_t(1) << power) / 4;
-    const std::size_t quarter = (bytes - (std::size_t(1) << power) + step - 1) / step;  // 1 ... 4
-    return (power - 6) * 4 + quarter;
+    const std::size_t step = (std::size_t(1) << power) / steps;
+    const std::size_t above = (bytes - (std::size_t(1) << power) + step - 1) / step;  // 1 ... steps
+    return (power - 6) * steps + above;
   }
   static std::size_t class_bytes(std::size_t size_class) {
     if (size_class == 0) return smallest;
-    const std::size_t power = 6 + (size_class - 1) / 4;
-    return (std::size_t(1) << power) + ((size_class - 1) % 4 + 1) * ((std::size_t(1) << power) / 4);
+    const std::size_t power = 6 + (size_class - 1) / steps;
+    return (std::size_t(1) << power) + ((size_class - 1) % steps + 1) * ((std::size_t(1) << power) / steps);
   }
+  static constexpr std::size_t classes = steps * 58 + 1;  // up to 2^64 bytes
 
   mutable std::mutex mutex_;
-  std::array<std::vector<block*>, 240> free_;
-  std::array<std::size_t, 240> count_{};  // of all blocks of a size class
+  std::array<std::vector<block*>, classes> free_;
+  std::array<std::size_t, classes> count_{};  // of all blocks of a size class
   std::vector<block*> blocks_;
   memory_statistics statistics_;
 };
