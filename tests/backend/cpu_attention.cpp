@@ -46,13 +46,15 @@ template <class T> struct problem {
         dk(k.size(), 1),
         dv(v.size(), 1) {
     isize of_item = 0;
-    if (n.bias == bias_kind::of_all) view = {nullptr, n.queries * n.keys, n.keys, 1}, of_item = n.heads * n.queries * n.keys;
+    if (n.bias == bias_kind::of_all)
+      view = {nullptr, n.queries * n.keys, n.keys, 1}, of_item = n.heads * n.queries * n.keys;
     if (n.bias == bias_kind::of_heads) view = {nullptr, n.queries * n.keys, n.keys, 1};
     if (n.bias == bias_kind::of_keys) view = {nullptr, 0, 0, 1}, of_item = n.keys;
     if (n.bias == bias_kind::of_queries) view = {nullptr, 0, 1, 0};
     if (n.bias != bias_kind::none) {
       for (isize item = 0; item < n.items; ++item) item_bias.push_back(item * of_item);
-      bias = draw<T>(5, item_bias.back() + view.head * (n.heads - 1) + view.query * (n.queries - 1) + view.key * (n.keys - 1) + 1);
+      bias = draw<T>(
+          5, item_bias.back() + view.head * (n.heads - 1) + view.query * (n.queries - 1) + view.key * (n.keys - 1) + 1);
       bias[bias.size() / 2] = -3;
       dbias.assign(bias.size(), 1);
       view.first = bias.data();
@@ -67,8 +69,18 @@ template <class T> struct problem {
   T scale() const { return T(0.9 / std::sqrt(double(n.head))); }
 
   void compute() {
-    const mf::attention_arguments<T> a{n.items,  n.heads,  n.queries, n.keys, n.head,           n.value_head,
-                                       scale(),  q.data(), k.data(),  v.data(), view, item_bias.data(),
+    const mf::attention_arguments<T> a{n.items,
+                                       n.heads,
+                                       n.queries,
+                                       n.keys,
+                                       n.head,
+                                       n.value_head,
+                                       scale(),
+                                       q.data(),
+                                       k.data(),
+                                       v.data(),
+                                       view,
+                                       item_bias.data(),
                                        n.mask ? mask.data() : nullptr};
     mf::cpu<T>::attention_forward(a, y.data(), log_normalizers.data());
     mf::cpu<T>::attention_backward(a, {y.data(), dy.data(), log_normalizers.data(), dq.data(), dk.data(), dv.data(),
@@ -87,7 +99,8 @@ template <class T> struct problem {
 struct reference {
   std::vector<double> y, log_normalizers, dq, dk, dv, dbias;
 
-  template <class T> explicit reference(const problem<T>& p)
+  template <class T>
+  explicit reference(const problem<T>& p)
       : y(p.y.size(), 0),
         log_normalizers(p.log_normalizers.size(), 0),
         dq(p.dq.size(), 1),
@@ -139,7 +152,8 @@ struct reference {
   }
 };
 
-template <class T> void check(const char* what, const std::vector<T>& got, const std::vector<double>& expected, double tolerance) {
+template <class T>
+void check(const char* what, const std::vector<T>& got, const std::vector<double>& expected, double tolerance) {
   double worst = 0, size = 1;
   for (std::size_t i = 0; i < got.size(); ++i) {
     const double off = std::abs(double(got[i]) - expected[i]);
@@ -194,7 +208,8 @@ TEST_CASE("numbers of queries and keys beside the borders of blocks") {
 }
 
 TEST_CASE("bias and mask, and their gradients") {
-  for (const auto bias : {bias_kind::none, bias_kind::of_all, bias_kind::of_heads, bias_kind::of_keys, bias_kind::of_queries})
+  for (const auto bias :
+       {bias_kind::none, bias_kind::of_all, bias_kind::of_heads, bias_kind::of_keys, bias_kind::of_queries})
     for (const bool mask : {false, true})
       for (const auto& [queries, keys] : {std::pair<isize, isize>{5, 19}, {40, 7}, {33, 530}}) {
         compare<float>({2, 3, queries, keys, 12, 16, bias, mask}, 2e-5);
@@ -211,8 +226,9 @@ TEST_CASE("scores that overflow an exponential") {
 }
 
 TEST_CASE("any number of threads computes the same bits") {
-  for (const auto& n : {sizes{2, 3, 150, 70, 16, 24, bias_kind::of_heads, true}, sizes{1, 2, 5, 3000, 32, 32},
-                        sizes{1, 3, 900, 6, 32, 32, bias_kind::of_keys}, sizes{3, 2, 300, 40, 8, 8, bias_kind::of_queries}}) {
+  for (const auto& n :
+       {sizes{2, 3, 150, 70, 16, 24, bias_kind::of_heads, true}, sizes{1, 2, 5, 3000, 32, 32},
+        sizes{1, 3, 900, 6, 32, 32, bias_kind::of_keys}, sizes{3, 2, 300, 40, 8, 8, bias_kind::of_queries}}) {
     problem<float> one(n);
     one.compute();
     for (const isize threads : {2, 3, 7}) {
@@ -252,10 +268,22 @@ TEST_CASE("only the wanted gradients are computed, and they are the same") {
   for (int wanted = 0; wanted < 3; ++wanted) {
     problem<float> p(n);
     p.y = all.y;
-    mf::attention_gradients<float> g{all.y.data(), p.dy.data(), all.log_normalizers.data(), nullptr, nullptr, nullptr, nullptr};
+    mf::attention_gradients<float> g{all.y.data(), p.dy.data(), all.log_normalizers.data(), nullptr, nullptr,
+                                     nullptr,      nullptr};
     (wanted == 0 ? g.dq : wanted == 1 ? g.dk : g.dv) = (wanted == 0 ? p.dq : wanted == 1 ? p.dk : p.dv).data();
-    mf::cpu<float>::attention_backward({n.items, n.heads, n.queries, n.keys, n.head, n.value_head, p.scale(), p.q.data(),
-                                        p.k.data(), p.v.data(), {}, nullptr, nullptr},
+    mf::cpu<float>::attention_backward({n.items,
+                                        n.heads,
+                                        n.queries,
+                                        n.keys,
+                                        n.head,
+                                        n.value_head,
+                                        p.scale(),
+                                        p.q.data(),
+                                        p.k.data(),
+                                        p.v.data(),
+                                        {},
+                                        nullptr,
+                                        nullptr},
                                        g);
     CHECK((wanted == 0 ? p.dq == all.dq : wanted == 1 ? p.dk == all.dk : p.dv == all.dv));
   }

@@ -1,10 +1,10 @@
 #pragma once
-#include <array>
 #include <cmath>
 #include <string>
 #include <vector>
 
 #include "../tape/apply.hpp"
+#include "attention_bias.hpp"
 #include "attention_kernels.hpp"
 #include "axes.hpp"
 
@@ -13,7 +13,7 @@ namespace multifuse {
 /// How attention weighs its keys.
 struct attention_options {
   double scale = 0;            ///< of the scores; 0 means 1 / sqrt(head width)
-  isize queries_at_once = 64;  ///< rows of the score matrix that exist at the same time, for each head
+  isize queries_at_once = 64;  ///< rows of each head's scores at the same time; a backend's own attention ignores it
 };
 
 namespace detail {
@@ -21,56 +21,15 @@ namespace detail {
 /// No bias, or no mask.
 struct absent {};
 
-/// Distances between elements of a bias: along the leading axes of the queries, heads, queries and keys.
-template <class Q, class B> struct bias_strides {
-  static constexpr std::size_t leading = Q::rank - 2;
-  std::array<isize, leading + 1> lead{}, extents{};
-  isize head = 0, query = 0, key = 0;
-
-  bias_strides(const Q& q, const B& bias) {
-    for (std::size_t i = 0; i < leading; ++i) extents[i] = q[i];
-    [&]<class... A>(const shape<A...>&) {
-      std::size_t i = 0;
-      auto see = [&]<class One>(One*) {
-        const isize stride = One::extent == 1 ? 0 : bias.product(i + 1, B::rank);
-        ++i;
-        using tag = typename One::tag;
-        if constexpr (std::is_same_v<tag, heads_axis>)
-          head = stride;
-        else if constexpr (std::is_same_v<tag, queries_axis>)
-          query = stride;
-        else if constexpr (std::is_same_v<tag, keys_axis>)
-          key = stride;
-        else
-          lead[Q::template position<tag>()] = stride;
-      };
-      (see(static_cast<A*>(nullptr)), ...);
-    }(bias);
-  }
-  isize offset(isize item) const {
-    isize at = 0;
-    for (std::size_t i = leading; i-- > 0; item /= extents[i]) at += item % extents[i] * lead[i];
-    return at;
-  }
-};
-
 /// True if a width is a multiple of the number of heads, as far as its type tells.
 template <isize Heads, isize Width> inline constexpr bool divides = Width == dynamic || Width % Heads == 0;
-
-/// Every axis of a bias is heads, queries, keys or a leading axis of the queries.
-template <class Q, class B> inline constexpr bool bias_fits = false;
-template <class... Q, class... B>
-inline constexpr bool bias_fits<shape<Q...>, shape<B...>> =
-    ((std::is_same_v<typename B::tag, heads_axis> || std::is_same_v<typename B::tag, queries_axis> ||
-      std::is_same_v<typename B::tag, keys_axis> ||
-      shape<Q...>::template position<typename B::tag>() + 2 < sizeof...(Q)) &&
-     ...);
 
 }  // namespace detail
 
 /// softmax(scale q k^T + bias) v over the keys that the mask keeps, for each head; heads are equal parts of the width.
-/// Memory is linear in the number of keys: scores exist for a tile of queries at a time, and are computed again in the
-/// backward pass from one number per row (Rabe and Staats 2021; Dao et al. 2022).
+/// Memory is linear in the numbers of queries and keys: scores exist for some queries at a time, and are computed again
+/// in the backward pass from one number per row (Rabe and Staats 2021; Dao et al. 2022). A backend may have a kernel of
+/// its own.
 template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
   static constexpr bool backward_reads_output = true;
   using numbers = multifuse::shape<samples<>>;
@@ -236,7 +195,9 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
 
   template <class D>
   static constexpr bool is_fused = requires(const attention_arguments<typename D::scalar>& arguments,
-                                            typename D::scalar* to) { D::attention_forward(arguments, to, to); };
+                                            typename D::scalar* to) {
+    D::attention_forward(arguments, to, to);
+  };
 
   /// Where the bias of each item begins.
   template <class Q> static std::vector<isize> item_biases(const sizes&, const Q&) { return {}; }
@@ -250,18 +211,29 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
     return offsets;
   }
   template <class D, class Q, class K, class V, class... Rest>
-  static auto arguments(const sizes& n, const std::vector<isize>& item_biases, const tensor<D, Q>& q, const tensor<D, K>& k,
-                        const tensor<D, V>& v, const Rest&... rest) {
+  static auto arguments(const sizes& n, const std::vector<isize>& item_biases, const tensor<D, Q>& q,
+                        const tensor<D, K>& k, const tensor<D, V>& v, const Rest&... rest) {
     using T = typename D::scalar;
-    return attention_arguments<T>{n.items,  Heads,    n.queries, n.keys,   n.head,
-                                  n.value_head, T(n.scale), q.data(),  k.data(), v.data(),
-                                  bias_of<T>(q.dims(), 0, rest...), item_biases.data(), mask_of<T>(n, 0, rest...)};
+    return attention_arguments<T>{n.items,
+                                  Heads,
+                                  n.queries,
+                                  n.keys,
+                                  n.head,
+                                  n.value_head,
+                                  T(n.scale),
+                                  q.data(),
+                                  k.data(),
+                                  v.data(),
+                                  bias_of<T>(q.dims(), 0, rest...),
+                                  item_biases.data(),
+                                  mask_of<T>(n, 0, rest...)};
   }
 
   /// The forward pass of a backend without fused attention: scores of some queries exist at a time.
   template <class D, class R, class Q, class K, class V, class... Rest>
   static void compute_in_tiles(const sizes& n, const tensor<D, R>& y, const tensor<D, numbers>& normalizers,
-                               const tensor<D, Q>& q, const tensor<D, K>& k, const tensor<D, V>& v, const Rest&... rest) {
+                               const tensor<D, Q>& q, const tensor<D, K>& k, const tensor<D, V>& v,
+                               const Rest&... rest) {
     using T = typename D::scalar;
     tensor<D, numbers> scores(numbers(Heads * n.tile * n.keys));  // of one tile
     for (isize item = 0; item < n.items; ++item)
@@ -325,9 +297,10 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
   /// The backward pass of a backend without fused attention.
   template <class D, class R, class Q, class K, class V, class DB, class... Rest>
   static void differentiate_in_tiles(const sizes& n, const tensor<D, R>& dy, const tensor<D, R>& y,
-                                     const tensor<D, numbers>& normalizers, const tensor<D, Q>& q, const tensor<D, K>& k,
-                                     const tensor<D, V>& v, typename D::scalar* to_q, typename D::scalar* to_k,
-                                     typename D::scalar* to_v, const DB& dbias, const Rest&... rest) {
+                                     const tensor<D, numbers>& normalizers, const tensor<D, Q>& q,
+                                     const tensor<D, K>& k, const tensor<D, V>& v, typename D::scalar* to_q,
+                                     typename D::scalar* to_k, typename D::scalar* to_v, const DB& dbias,
+                                     const Rest&... rest) {
     using T = typename D::scalar;
     tensor<D, numbers> scores(numbers(Heads * n.tile * n.keys)), gradients(numbers(Heads * n.tile * n.keys));
     for (isize item = 0; item < n.items; ++item)
@@ -389,8 +362,8 @@ constexpr auto masked_attention(const Q& q, const K& k, const V& v, const M& key
   return apply(attention_op<Heads, false, true>{options}, q, k, v, key_mask);
 }
 
-/// The same with a bias added to the scores, whose axes are some of [batch..., heads, queries, keys], in this order; minus
-/// infinity hides a key. Differentiable in the bias. A key mask may follow.
+/// The same with a bias added to the scores, whose axes are some of [batch..., heads, queries, keys], in this order;
+/// minus infinity hides a key. Differentiable in the bias. A key mask may follow.
 template <isize Heads, value Q, value K, value V, value B, value... M>
 constexpr auto biased_attention(const Q& q, const K& k, const V& v, const B& bias, attention_options options,
                                 const M&... key_mask) {

@@ -20,20 +20,21 @@ template <class T> struct bias_view {
 
 }  // namespace detail
 
-/// softmax(scale q k^T + bias) v over the keys that the mask keeps, for each item and head; heads are equal parts of the
-/// width, one after the other.
+/// softmax(scale q k^T + bias) v over the keys that the mask keeps, for each item and head; heads are equal parts of
+/// the width, one after the other.
 template <class T> struct attention_arguments {
   isize items, heads, queries, keys;
   isize head, value_head;  ///< width of one head of queries and keys, and of values
   T scale;
-  const T *q, *k, *v;            ///< [items, queries, heads x head], [items, keys, heads x head], [items, keys, heads x value_head]
-  detail::bias_view<T> bias;     ///< of the first item
-  const isize* item_bias;        ///< elements from the bias of the first item to that of each; null without a bias
-  const T* mask;                 ///< [items, keys], 0 hides a key; null without a mask
+  const T *q, *k,
+      *v;  ///< [items, queries, heads x head], [items, keys, heads x head], [items, keys, heads x value_head]
+  detail::bias_view<T> bias;  ///< of the first item
+  const isize* item_bias;     ///< elements from the bias of the first item to that of each; null without a bias
+  const T* mask;              ///< [items, keys], 0 hides a key; null without a mask
 };
 
-/// What the backward pass reads besides, and where it adds the gradients: null where nobody wants one. Gradients may share
-/// memory where the values do, because queries, keys and values may be one tensor.
+/// What the backward pass reads besides, and where it adds the gradients: null where nobody wants one. Gradients may
+/// share memory where the values do, because queries, keys and values may be one tensor.
 template <class T> struct attention_gradients {
   const T *y, *dy, *log_normalizers;  ///< of the forward pass, the gradient of its result, and what it kept
   T *dq, *dk, *dv;

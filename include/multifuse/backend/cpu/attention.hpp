@@ -1,174 +1,7 @@
 #pragma once
-#include <algorithm>
-#include <utility>
+#include "attention_blocks.hpp"
 
-#include "../../tensor/attention_arguments.hpp"
-#include "multiply.hpp"
-
-/// Attention in blocks of queries and keys whose scores stay in the first-level cache, where the softmax of a query runs
-/// along with its keys (Rabe and Staats 2021; Dao et al. 2022). Heads are read where the projections wrote them.
 namespace multifuse::detail {
-
-/// Hands out the workspace of this thread in parts that are aligned to cache lines.
-template <class T> class workspace_parts {
- public:
-  static constexpr isize line = 64 / isize(sizeof(T));
-
-  /// Room for some parts with some elements in all.
-  workspace_parts(isize parts, isize elements)
-      : next_(product_workspace<T>::of_this_thread().room(elements + parts * line)) {}
-  T* take(isize elements) {
-    T* const part = next_;
-    next_ += (elements + line - 1) / line * line;
-    return part;
-  }
-
- private:
-  T* next_;
-};
-
-/// The right matrix of a product as matrix kernels read it: panels as wide as their largest tile.
-template <class T> struct matrix_panels {
-  const T* first;
-  isize stride;  ///< from one row of a panel to the next
-  isize panel;   ///< from one panel to the next
-};
-
-/// What the forward and the backward pass share: how queries and keys are cut into blocks, and products of blocks.
-template <class T> class attention_blocks {
- public:
-  attention_blocks(const attention_arguments<T>& arguments, isize queries_at_once, isize keys_at_once) : a(arguments) {
-    tiles_ = parts_of(a.queries, matrix_.rows);
-    query_blocks = parts_of(tiles_, std::max<isize>(1, queries_at_once / matrix_.rows));
-    for (isize i = 0; i < query_blocks; ++i) most_queries = std::max(most_queries, first_query(i + 1) - first_query(i));
-    const isize panels = parts_of(a.keys, matrix_.columns);
-    most_keys = parts_of(panels, parts_of(panels * matrix_.columns, keys_at_once)) * matrix_.columns;
-    head = whole_panels(a.head);
-    value_head = whole_panels(a.value_head);
-    score_stride = most_keys;
-  }
-
-  const attention_arguments<T>& a;
-  isize query_blocks, most_queries = 0;  ///< blocks of queries, and queries of the largest
-  isize most_keys;                       ///< of a block: whole panels
-  isize score_stride;
-  isize head, value_head;  ///< widths in whole panels
-
-  isize width() const { return a.heads * a.head; }
-  isize value_width() const { return a.heads * a.value_head; }
-  isize first_query(isize block) const { return a.queries * (tiles_ * block / query_blocks) / tiles_; }
-  isize whole_panels(isize columns) const { return parts_of(columns, matrix_.columns) * matrix_.columns; }
-  /// Distance of rows that are copied: an odd number of cache lines, so that they do not compete for places in a cache.
-  isize row_stride(isize inner) const {
-    constexpr isize line = workspace_parts<T>::line;
-    return (parts_of(whole_panels(inner), line) | 1) * line;
-  }
-  /// Multiplications and additions of one head's scores and results.
-  isize operations() const { return a.queries * a.keys * (a.head + a.value_head); }
-  const attention_kernels<T>& rows() const { return rows_; }
-
-  /// result[rows, columns] = alpha left right + beta result, where the result has room for whole panels of columns.
-  void multiply(isize rows, isize columns, isize inner, T alpha, matrix<const T> left, matrix_panels<T> right, T beta,
-                T* result, isize stride) const {
-    const bool by_columns = left.order == layout::transposed;
-    const auto* const kernels = by_columns ? matrix_.by_columns : matrix_.by_rows;
-    const isize tiles = parts_of(rows, matrix_.rows);
-    for (isize column = 0; column < columns; column += matrix_.columns, right.first += right.panel)
-      for (isize tile = 0, row = 0; tile < tiles; ++tile) {
-        const isize next = rows * (tile + 1) / tiles;
-        kernels[next - row - 1]({inner, left.data + row * (by_columns ? 1 : left.stride), left.stride, right.first,
-                                 right.stride, result + row * stride + column, stride, matrix_.columns, alpha, beta});
-        row = next;
-      }
-  }
-
-  /// Rows of one head that were laid out to be the columns of a product.
-  struct columns_of_product {
-    const T* first;
-    isize count, inner;
-  };
-  isize room_for_columns(isize count, isize inner) const { return whole_panels(count) * inner; }
-  /// Whole panels are transposed. A few rows behind them are not worth a panel: they stay rows, with zeros behind them.
-  columns_of_product lay_out_columns(const T* from, isize stride, isize count, isize inner, T* to) const {
-    const isize last = count - few_behind(count);
-    for (isize row = 0; row < last; row += matrix_.columns)
-      matrix_.transpose(to + row * inner, matrix_.columns, from + row * stride, stride,
-                        std::min(matrix_.columns, last - row), inner);
-    for (isize row = last; row < count; ++row) std::copy_n(from + row * stride, inner, to + row * inner);
-    std::fill_n(to + count * inner, (last + whole_groups(count - last) - count) * inner, T(0));
-    return {to, count, inner};
-  }
-  /// result[rows, count] = alpha left columns, for `count` columns from `first`: the first of a panel, up to the last of one or
-  /// to the end.
-  void multiply_columns(isize rows, isize count, T alpha, const T* left, isize left_stride, const columns_of_product& right,
-                        isize first, T* result, isize stride) const {
-    const isize few = first + count == right.count ? few_behind(right.count) : 0, inner = right.inner;
-    const T* const from = right.first + first * inner;
-    multiply(rows, count - few, inner, alpha, {left, left_stride, 0}, {from, matrix_.columns, matrix_.columns * inner}, T(0),
-             result, stride);
-    for (isize row = 0; few > 0 && row < rows;) {
-      const bool several = row + matrix_.rows_of_products <= rows;
-      (several ? matrix_.several_row_products
-               : matrix_.row_products)({inner, left + row * left_stride, left_stride, from + (count - few) * inner, inner,
-                                        result + row * stride + count - few, stride, whole_groups(few), alpha, T(0)});
-      row += several ? matrix_.rows_of_products : 1;
-    }
-  }
-
-  /// Rows of one head as the right matrix of other products: in place, or copied if panels are not whole or rows would compete
-  /// for the same places of a cache.
-  bool in_place(isize inner, isize stride) const {
-    return inner % matrix_.columns == 0 && (query_blocks == 1 || !aliases(stride));
-  }
-  isize room_for_rows(isize rows, isize inner, isize stride) const {
-    return in_place(inner, stride) ? 0 : rows * row_stride(inner);
-  }
-  matrix_panels<T> rows_from(const T* copied, isize row, isize inner) const {
-    return {copied + row * row_stride(inner), row_stride(inner), matrix_.columns};
-  }
-  matrix_panels<T> rows_in_place(const T* from, isize stride) const { return {from, stride, matrix_.columns}; }
-  /// Rows whose distance is a multiple of a page's size compete for the same places of the first-level cache.
-  static bool aliases(isize stride) { return stride * isize(sizeof(T)) % 4096 == 0; }
-  void copy_rows(const T* from, isize stride, isize rows, isize inner, T* to) const {
-    const isize to_stride = row_stride(inner), whole = whole_panels(inner);
-    for (isize row = 0; row < rows; ++row, to += to_stride, from += stride) {
-      std::copy_n(from, inner, to);
-      std::fill(to + inner, to + whole, T(0));
-    }
-  }
-
-  attention_block<T> block(isize item, isize head_number, isize query, isize rows, isize key, isize keys, T* scores) const {
-    return {rows,
-            keys,
-            score_stride,
-            scores,
-            a.bias.first ? a.bias.first + bias_at(item, head_number, query, key) : nullptr,
-            a.bias.query,
-            a.bias.key,
-            a.mask ? a.mask + item * a.keys + key : nullptr};
-  }
-  isize bias_at(isize item, isize head_number, isize query, isize key) const {
-    return a.item_bias[item] + head_number * a.bias.head + query * a.bias.query + key * a.bias.key;
-  }
-
- private:
-  static isize parts_of(isize count, isize size) { return (count + size - 1) / size; }
-  isize few_behind(isize count) const {
-    const isize rest = count % matrix_.columns;
-    return rest <= matrix_.columns / 4 ? rest : 0;
-  }
-  /// Columns that the kernel for several rows takes at once.
-  isize whole_groups(isize count) const {
-    const isize group = matrix_.lanes / matrix_.rows_of_products;
-    return parts_of(count, group) * group;
-  }
-
-  const matrix_kernels<T>& matrix_ = matrix_kernels_in_use<T>();
-  const attention_kernels<T>& rows_ = attention_kernels_in_use<T>();
-  isize tiles_;
-};
-
-inline constexpr isize attention_enough = 500'000;  // multiplications and additions, to be worth another thread
 
 /// The forward pass. A unit of work is a head of some queries.
 template <class T> class attention_forward_pass {
@@ -194,8 +27,8 @@ template <class T> class attention_forward_pass {
     const isize scores = few_keys_ ? a_.keys * b_.whole_panels(b_.most_queries) : b_.most_queries * b_.score_stride;
     const isize running_of_head = b_.whole_panels(b_.most_queries) * (b_.value_head + 2);
     workspace_parts<T> parts(5, slots_ * (room_k_ + room_v_) + rows_q + heads * running_of_head + scores);
-    work w{parts.take(slots_ * room_k_), parts.take(slots_ * room_v_), parts.take(rows_q),
-           parts.take(scores), parts.take(heads * running_of_head)};
+    work w{parts.take(slots_ * room_k_), parts.take(slots_ * room_v_), parts.take(rows_q), parts.take(scores),
+           parts.take(heads * running_of_head)};
     for (isize unit = first, next; unit < last; unit = next) {
       next = together_ ? std::min(last, (unit / a_.heads + 1) * a_.heads) : unit + 1;
       const isize pair = unit / (together_ ? a_.heads : b_.query_blocks);
@@ -262,7 +95,8 @@ template <class T> class attention_forward_pass {
     b_.multiply(rows, b_.value_head, keys, T(1),
                 {w.scores, block.stride, 0, few_keys_ ? layout::transposed : layout::plain},
                 b_.in_place(a_.value_head, b_.value_width())
-                    ? b_.rows_in_place(a_.v + (item * a_.keys + key) * b_.value_width() + head * a_.value_head, b_.value_width())
+                    ? b_.rows_in_place(a_.v + (item * a_.keys + key) * b_.value_width() + head * a_.value_head,
+                                       b_.value_width())
                     : b_.rows_from(w.v + slot * room_v_, from, a_.value_head),
                 T(key > 0), running.result, running.width);
   }
@@ -286,23 +120,26 @@ template <class T> class attention_forward_pass {
   isize slots_, room_k_, room_v_;
 };
 
-/// y [items, queries, heads x value_head] and the logarithms of the normalizers [items, heads, queries]. A thread needs
-/// memory for the keys and values of one head; heads and blocks of queries are spread over threads.
+/// y [items, queries, heads x value_head] and the logarithms of the normalizers [items, heads, queries]. Heads and
+/// blocks of queries are spread over threads. Beside a block of scores, a thread needs memory for the keys of one head,
+/// and for its values where they cannot be read in place; no more than 128 KiB if it is for those of all heads.
 template <class T> [[gnu::noinline]] void attention_forward(const attention_arguments<T>& a, T* y, T* log_normalizers) {
   const attention_forward_pass<T> pass(a, y, log_normalizers);
   in_parallel(pass.units(), 1, attention_enough / pass.operations_of_unit(),
               [&pass](isize first, isize last) { pass.compute(first, last); });
 }
 
-/// Adds to the gradients. A thread needs memory for the queries of one head, their gradients and those of the result.
-/// Heads are spread over threads; those that add to the same bias stay in one thread.
+/// Adds to the gradients. Heads are spread over threads; those that add to the same bias stay in one thread. Beside
+/// blocks of keys and scores, a thread needs memory for the queries of one head, their gradients and those of its
+/// result.
 template <class T>
 [[gnu::noinline]] void attention_backward(const attention_arguments<T>& a, const attention_gradients<T>& g) {
   const attention_blocks<T> b(a, 56, 128);
   const isize pairs = a.items * a.heads, apart = !g.dbias ? pairs : a.bias.head ? a.heads : 1;
   in_parallel(apart, 1, attention_enough / (3 * b.operations() * (pairs / apart)), [&](isize first, isize last) {
     const isize q_stride = b.row_stride(a.head), y_stride = b.row_stride(a.value_head), stride = b.score_stride;
-    const isize room_k = b.room_for_columns(b.most_keys, a.head), room_v = b.room_for_columns(b.most_keys, a.value_head);
+    const isize room_k = b.room_for_columns(b.most_keys, a.head),
+                room_v = b.room_for_columns(b.most_keys, a.value_head);
     const isize room_rows = b.room_for_rows(b.most_keys, a.head, b.width());
     workspace_parts<T> parts(11, a.queries * (2 * q_stride + y_stride + 1) + room_k + room_v + room_rows +
                                      b.most_keys * (q_stride + y_stride) + 2 * b.most_queries * stride);
@@ -342,9 +179,11 @@ template <class T>
             b.multiply(keys, b.value_head, rows, T(1), {p, stride, 0, layout::transposed}, dy_panels, T(i > 0), dv,
                        y_stride);
           if (g.dk)
-            b.multiply(keys, b.head, rows, a.scale, {ds, stride, 0, layout::transposed}, q_panels, T(i > 0), dk, q_stride);
+            b.multiply(keys, b.head, rows, a.scale, {ds, stride, 0, layout::transposed}, q_panels, T(i > 0), dk,
+                       q_stride);
           if (g.dq)
-            b.multiply(rows, b.head, keys, a.scale, {ds, stride, 0}, k_rows, T(key > 0), dq + query * q_stride, q_stride);
+            b.multiply(rows, b.head, keys, a.scale, {ds, stride, 0}, k_rows, T(key > 0), dq + query * q_stride,
+                       q_stride);
         }
         if (g.dk) b.rows().add_rows(keys, a.head, dk, q_stride, g.dk + k_at + key * b.width(), b.width());
         if (g.dv)

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cmath>
 
 #include "../../core/math.hpp"
@@ -35,8 +36,8 @@ template <class T> struct attention_score_gradient {
 template <class T> struct attention_kernels {
   /// Scores become exponentials relative to the largest so far; what was found before is put on the same footing.
   void (*softmax)(const attention_block<T>&, const attention_running<T>&);
-  /// The same, all at once, for scores that lie as [keys, queries]: `stride` is from one key to the next, and there is room
-  /// behind the last query of the scores and of what is kept.
+  /// The same, all at once, for scores that lie as [keys, queries]: `stride` is from one key to the next, and there is
+  /// room behind the last query of the scores and of what is kept.
   void (*softmax_of_columns)(const attention_block<T>&, const attention_running<T>&);
   /// Divides by the sums; keeps the logarithms of the normalizers (minus infinity if no key is left).
   void (*finish)(const attention_running<T>&, isize rows, T* y, isize stride, isize width, T* log_normalizers);

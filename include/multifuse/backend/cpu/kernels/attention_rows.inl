@@ -1,4 +1,5 @@
-// The row kernels of fused attention, compiled once for each set of vector instructions: MULTIFUSE_SET names the namespace.
+// The row kernels of fused attention, compiled once for each set of vector instructions: MULTIFUSE_SET names the
+// namespace.
 
 namespace multifuse::detail::MULTIFUSE_SET {
 
@@ -54,8 +55,8 @@ template <class T, class Operation>
   return reduce<T>(operation(even, odd), operation);
 }
 
-/// Hides what lies behind the last key in its vector. Element by element, it would not have arrived in the cache when the vector
-/// is read.
+/// Hides what lies behind the last key in its vector. Element by element, it would not have arrived in the cache when
+/// the vector is read.
 template <class T, int... Lane>
 [[gnu::always_inline]] inline void hide_rest(T* last, isize there, std::integer_sequence<int, Lane...>) {
   store(last, vector<T>{T(Lane)...} < T(there) ? load(last) : vector<T>{} + hidden_score<T>);
@@ -75,7 +76,8 @@ template <class T>
   }
 }
 
-template <class T> [[gnu::noinline]] void attention_softmax(const attention_block<T>& b, const attention_running<T>& r) {
+template <class T>
+[[gnu::noinline]] void attention_softmax(const attention_block<T>& b, const attention_running<T>& r) {
   constexpr int lanes = vector_of<T>::lanes;
   const isize vectors = (b.keys + lanes - 1) / lanes, rest = b.keys % lanes;
   for (isize row = 0; row < b.rows; ++row) {
@@ -179,8 +181,8 @@ template <class T>
 }
 
 template <class T>
-inline constexpr attention_kernels<T> kernels_of_attention{
-    attention_softmax<T>,         attention_softmax_of_columns<T>, attention_finish<T>,
-    attention_score_gradients<T>, scalar_products<T>,              add_rows<T>};
+inline constexpr attention_kernels<T> kernels_of_attention{attention_softmax<T>, attention_softmax_of_columns<T>,
+                                                           attention_finish<T>,  attention_score_gradients<T>,
+                                                           scalar_products<T>,   add_rows<T>};
 
 }  // namespace multifuse::detail::MULTIFUSE_SET
