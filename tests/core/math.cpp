@@ -116,10 +116,30 @@ TEST_CASE("erf of float: limits, odd, NaN") {
   });
 }
 
+TEST_CASE("sqrt of float: the stated relative error, limits, NaN") {
+  double worst = 0;
+  const auto measure = [&](float x) {
+    if (!(x > 0.0f)) return;
+    const double expected = std::sqrt(double(x));
+    worst = std::max(worst, std::abs(double(math::sqrt(x)) - expected) / expected);
+  };
+  sweep(0.0f, 4.0f, measure);
+  sweep(1e-8f, 1e-6f, measure);
+  every_exponent(measure);
+  MESSAGE("largest relative error of sqrt: " << worst);
+  CHECK(worst < 1.2e-7);
+  CHECK(math::sqrt(0.0f) == 0.0f);
+  CHECK(math::sqrt(infinity) == infinity);
+  CHECK(std::isnan(math::sqrt(-1e-30f)));
+  CHECK(std::isnan(math::sqrt(-infinity)));
+  CHECK(std::isnan(math::sqrt(not_a_number)));
+}
+
 TEST_CASE("double goes to the standard library") {
   for (const double x : {-700.0, -1.5, 0.0, 0.3, 2.0, 700.0}) {
     CHECK(math::exp(x) == std::exp(x));
     CHECK(math::tanh(x) == std::tanh(x));
     CHECK(math::erf(x) == std::erf(x));
+    if (x >= 0) CHECK(math::sqrt(x) == std::sqrt(x));
   }
 }

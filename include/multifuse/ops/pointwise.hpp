@@ -88,8 +88,8 @@ struct logarithm {
 };
 struct square_root {
   static constexpr double flops = 4;
-  template <class T> MULTIFUSE_HD static T value(T x) { return std::sqrt(x); }
-  template <class T> MULTIFUSE_HD static slopes_of<T, 1> slopes(T x) { return {{T(0.5) / std::sqrt(x)}}; }
+  template <class T> MULTIFUSE_HD static T value(T x) { return math::sqrt(x); }
+  template <class T> MULTIFUSE_HD static slopes_of<T, 1> slopes(T x) { return {{T(0.5) / math::sqrt(x)}}; }
 };
 struct square {
   static constexpr double flops = 1;

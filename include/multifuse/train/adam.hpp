@@ -37,7 +37,7 @@ template <class T> struct adam_kernel {
     squares[i] = square;
     const T own_rate = rate * factor[0];
     values[i] = value * (T(1) - own_rate * shrinkage * factor[1]) -
-                own_rate * mean * mean_correction / (std::sqrt(square) * root_correction + epsilon);
+                own_rate * mean * mean_correction / (math::sqrt(square) * root_correction + epsilon);
   }
 };
 
