@@ -88,14 +88,13 @@ template <class T> class attention_blocks {
     isize count, inner;
   };
   isize room_for_columns(isize count, isize inner) const { return whole_panels(count) * inner; }
-  /// Whole panels are transposed. A few rows behind them are not worth a panel: they stay rows, with zeros behind them.
+  /// Whole panels are transposed. A few rows behind them are not worth a panel: they stay rows.
   columns_of_product lay_out_columns(const T* from, isize stride, isize count, isize inner, T* to) const {
     const isize last = count - few_behind(count);
     for (isize row = 0; row < last; row += matrix_.columns)
       matrix_.transpose(to + row * inner, matrix_.columns, from + row * stride, stride,
                         std::min(matrix_.columns, last - row), inner);
     for (isize row = last; row < count; ++row) std::copy_n(from + row * stride, inner, to + row * inner);
-    std::fill_n(to + count * inner, (last + whole_groups(count - last) - count) * inner, T(0));
     return {to, count, inner};
   }
   /// result[rows, count] = alpha left columns, for `count` columns from `first`: the first of a panel, up to the last
