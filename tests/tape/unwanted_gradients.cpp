@@ -13,9 +13,13 @@ using mf::isize;
 namespace {
 
 int products = 0;
-template <class T> struct counting : mf::cpu<T> {
+/// The primitives of the CPU, but none of its faster kernels: all products are seen.
+template <class T> struct counting : private mf::cpu<T> {
   using scalar = T;
+  using memory = mf::cpu_memory;
   template <class U> using with_scalar = counting<U>;
+  using mf::cpu<T>::copy, mf::cpu<T>::fill, mf::cpu<T>::copy_from_host, mf::cpu<T>::copy_to_host;
+  using mf::cpu<T>::for_each, mf::cpu<T>::sum;
   static void multiply(isize batch, isize m, isize n, isize k, T alpha, mf::matrix<const T> a, mf::matrix<const T> b,
                        T beta, mf::matrix<T> c) {
     ++products;
