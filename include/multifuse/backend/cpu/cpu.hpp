@@ -7,7 +7,7 @@
 
 #include "../../core/error.hpp"
 #include "../../tensor/backend.hpp"
-#include "multiply.hpp"
+#include "multiply_bf16.hpp"
 #include "threads.hpp"
 
 namespace multifuse {
@@ -39,30 +39,26 @@ template <class T> struct cpu {
     ? 32 : 8192;  // calls, to be worth another thread
     if (rows >= threads_in_use())
       detail::in_parallel(rows, 1, enough / std::max<isize>(1, columns),
-                          [&](isize first, isize last) { run(first, last, 0, columns, kernel); });
+                          [&](isize first, isize last) { detail::for_each_in_use(first, last, 0, columns, kernel); });
     else  // in multiples of all vectors, so that each element is computed by the same instructions
       detail::in_parallel(columns, 64, enough / std::max<isize>(1, rows),
-                          [&](isize first, isize last) { run(0, rows, first, last, kernel); });
+                          [&](isize first, isize last) { detail::for_each_in_use(0, rows, first, last, kernel); });
   }
 
-  [[gnu::noinline]] static void multiply(isize batch, isize m, isize n, isize k, T alpha, matrix<const T> a,
-                                         matrix<const T> b, T beta, matrix<T> c) {
-    constexpr isize enough = 500'000;  // multiplications and additions, to be worth another thread
-    const auto product = [&](isize item) {
-      return detail::matrix_product<T>(m, n, k, alpha, {a.data + item * a.distance, a.stride, 0, a.order},
-                                       {b.data + item * b.distance, b.stride, 0, b.order}, beta,
-                                       {c.data + item * c.distance, c.stride, 0});
-    };
-    const isize operations = std::max<isize>(1, m * n * k);
-    if (batch >= threads_in_use())
-      detail::in_parallel(batch, 1, enough / operations, [&](isize first, isize last) {
-        for (isize item = first; item < last; ++item) product(item).compute();
-      });
-    else
-      for (isize item = 0; item < batch; ++item) product(item).compute_in_parallel(enough);
+  [[gnu::noinline]] static void multiply(isize batch, isize m, isize n, isize k, compute_type<T> alpha,
+                                         matrix<const T> a, matrix<const T> b, compute_type<T> beta, matrix<T> c) {
+    multiply_into(batch, m, n, k, alpha, a, b, beta, c);
+  }
+  /// The same with a result that is not rounded.
+  [[gnu::noinline]] static void multiply(isize batch, isize m, isize n, isize k, compute_type<T> alpha,
+                                         matrix<const T> a, matrix<const T> b, compute_type<T> beta,
+                                         matrix<compute_type<T>> c)
+    requires(!std::is_same_v<compute_type<T>, T>)
+  {
+    multiply_into(batch, m, n, k, alpha, a, b, beta, c);
   }
 
-  [[gnu::noinline]] static void sum(isize outer, isize reduced, isize inner, const T* x, T beta, T* y) {
+  [[gnu::noinline]] static void sum(isize outer, isize reduced, isize inner, const T* x, compute_type<T> beta, T* y) {
     constexpr isize enough = 16384;  // additions, to be worth another thread
     if (outer >= threads_in_use())
       detail::in_parallel(outer, 1, enough / std::max<isize>(1, reduced * inner), [&](isize first, isize last) {
@@ -77,44 +73,64 @@ template <class T> struct cpu {
   }
 
  private:
-  template <class Kernel>
-  static void run(isize first_row, isize last_row, isize first_column, isize last_column, const Kernel& kernel) {
-#if defined(__x86_64__)
-    switch (instructions_in_use()) {
-      case instruction_set::avx512:
-        return detail::avx512::for_each(first_row, last_row, first_column, last_column, kernel);
-      case instruction_set::avx2:
-        return detail::avx2::for_each(first_row, last_row, first_column, last_column, kernel);
-      case instruction_set::portable:
-        break;
-    }
-#endif
-    detail::portable::for_each(first_row, last_row, first_column, last_column, kernel);
+  template <class R>
+  static void multiply_into(isize batch, isize m, isize n, isize k, compute_type<T> alpha, matrix<const T> a,
+                            matrix<const T> b, compute_type<T> beta, matrix<R> c) {
+    using product_of = std::conditional_t<std::is_same_v<T, bf16>, detail::bf16_product<R>, detail::matrix_product<T>>;
+    constexpr isize enough = 500'000;  // multiplications and additions, to be worth another thread
+    const auto product = [&](isize item) {
+      return product_of(m, n, k, alpha, {a.data + item * a.distance, a.stride, 0, a.order},
+                        {b.data + item * b.distance, b.stride, 0, b.order}, beta,
+                        {c.data + item * c.distance, c.stride, 0});
+    };
+    const isize operations = std::max<isize>(1, m * n * k);
+    if (batch >= threads_in_use())
+      detail::in_parallel(batch, 1, enough / operations, [&](isize first, isize last) {
+        for (isize item = first; item < last; ++item) product(item).compute();
+      });
+    else
+      for (isize item = 0; item < batch; ++item) product(item).compute_in_parallel(enough);
   }
 
   /// Columns first ... last - 1 of to[inner] = the sum over the rows of from[reduced, inner] + beta to.
-  static void sum_block(isize reduced, isize inner, isize first, isize last, const T* from, T beta, T* to) {
+  static void sum_block(isize reduced, isize inner, isize first, isize last, const T* from, compute_type<T> beta, T* to) {
+    using C = compute_type<T>;
     if (inner == 1) {
       constexpr isize length = 4096;  // sums of sums: the error of a mean does not grow with its elements
-      T total = 0;
+      C total = 0;
       for (isize start = 0; start < reduced; start += length)
         total += sum_of_run(from + start, std::min(length, reduced - start));
-      to[0] = beta == T(0) ? total : total + beta * to[0];
-      return;
-    }
-    for (isize i = first; i < last; ++i) to[i] = beta == T(0) ? T(0) : beta * to[i];
-    for (isize r = 0; r < reduced; ++r) {
-      MULTIFUSE_INDEPENDENT
-      for (isize i = first; i < last; ++i) to[i] += from[r * inner + i];
+      to[0] = beta == C(0) ? total : total + beta * to[0];
+    } else if constexpr (std::is_same_v<C, T>) {
+      add_rows(reduced, inner, first, last, from, beta, to, to);
+    } else {
+      constexpr isize at_once = 512;
+      for (isize start = first; start < last; start += at_once) {
+        C sums[at_once];
+        const isize end = std::min(last, start + at_once);
+        add_rows(reduced, inner, start, end, from, beta, to, sums - start);
+        for (isize i = start; i < end; ++i) to[i] = sums[i - start];
+      }
     }
   }
 
-  static T sum_of_run(const T* from, isize n) {
-    T lanes[8] = {};  // eight partial sums: vectorizes, and rounds less than one
+  /// sums[i] = the sum over the rows of from[reduced, inner] + beta before[i]; `sums` and `before` may be the same.
+  static void add_rows(isize reduced, isize inner, isize first, isize last, const T* from, compute_type<T> beta,
+                       const T* before, compute_type<T>* sums) {
+    using C = compute_type<T>;
+    for (isize i = first; i < last; ++i) sums[i] = beta == C(0) ? C(0) : beta * before[i];
+    for (isize r = 0; r < reduced; ++r) {
+      MULTIFUSE_INDEPENDENT
+      for (isize i = first; i < last; ++i) sums[i] += from[r * inner + i];
+    }
+  }
+
+  static compute_type<T> sum_of_run(const T* from, isize n) {
+    compute_type<T> lanes[8] = {};  // eight partial sums: vectorizes, and rounds less than one
     isize i = 0;
     for (; i + 8 <= n; i += 8)
       for (isize lane = 0; lane < 8; ++lane) lanes[lane] += from[i + lane];
-    T total = ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+    compute_type<T> total = ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
     for (; i < n; ++i) total += from[i];
     return total;
   }

@@ -70,6 +70,7 @@ namespace multifuse::detail {
 template <class T> const matrix_kernels<T>& matrix_kernels_in_use() {
 #if defined(__x86_64__)
   switch (instructions_in_use()) {
+    case instruction_set::avx512_bf16:
     case instruction_set::avx512:
       return avx512::kernels<T>::all;
     case instruction_set::avx2:
@@ -79,6 +80,23 @@ template <class T> const matrix_kernels<T>& matrix_kernels_in_use() {
   }
 #endif
   return portable::kernels<T>::all;
+}
+
+/// kernel(row, column) for some rows and columns, compiled for the instructions in use.
+template <class Kernel>
+void for_each_in_use(isize first_row, isize last_row, isize first_column, isize last_column, const Kernel& kernel) {
+#if defined(__x86_64__)
+  switch (instructions_in_use()) {
+    case instruction_set::avx512_bf16:
+    case instruction_set::avx512:
+      return avx512::for_each(first_row, last_row, first_column, last_column, kernel);
+    case instruction_set::avx2:
+      return avx2::for_each(first_row, last_row, first_column, last_column, kernel);
+    case instruction_set::portable:
+      break;
+  }
+#endif
+  portable::for_each(first_row, last_row, first_column, last_column, kernel);
 }
 
 }  // namespace multifuse::detail
