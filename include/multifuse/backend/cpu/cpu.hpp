@@ -59,6 +59,18 @@ template <class T> struct cpu {
   }
 
   [[gnu::noinline]] static void sum(isize outer, isize reduced, isize inner, const T* x, compute_type<T> beta, T* y) {
+    sum_into(outer, reduced, inner, x, beta, y);
+  }
+  [[gnu::noinline]] static void sum(isize outer, isize reduced, isize inner, const T* x, compute_type<T> beta,
+                                    compute_type<T>* y)
+    requires(!std::is_same_v<compute_type<T>, T>)
+  {
+    sum_into(outer, reduced, inner, x, beta, y);
+  }
+
+ private:
+  template <class R>
+  static void sum_into(isize outer, isize reduced, isize inner, const T* x, compute_type<T> beta, R* y) {
     constexpr isize enough = 16384;  // additions, to be worth another thread
     if (outer >= threads_in_use())
       detail::in_parallel(outer, 1, enough / std::max<isize>(1, reduced * inner), [&](isize first, isize last) {
@@ -72,7 +84,6 @@ template <class T> struct cpu {
         });
   }
 
- private:
   template <class R>
   static void multiply_into(isize batch, isize m, isize n, isize k, compute_type<T> alpha, matrix<const T> a,
                             matrix<const T> b, compute_type<T> beta, matrix<R> c) {
@@ -93,7 +104,8 @@ template <class T> struct cpu {
   }
 
   /// Columns first ... last - 1 of to[inner] = the sum over the rows of from[reduced, inner] + beta to.
-  static void sum_block(isize reduced, isize inner, isize first, isize last, const T* from, compute_type<T> beta, T* to) {
+  template <class R>
+  static void sum_block(isize reduced, isize inner, isize first, isize last, const T* from, compute_type<T> beta, R* to) {
     using C = compute_type<T>;
     if (inner == 1) {
       constexpr isize length = 4096;  // sums of sums: the error of a mean does not grow with its elements
@@ -101,27 +113,28 @@ template <class T> struct cpu {
       for (isize start = 0; start < reduced; start += length)
         total += sum_of_run(from + start, std::min(length, reduced - start));
       to[0] = beta == C(0) ? total : total + beta * to[0];
-    } else if constexpr (std::is_same_v<C, T>) {
-      add_rows(reduced, inner, first, last, from, beta, to, to);
+    } else if constexpr (std::is_same_v<C, R>) {
+      add_rows(reduced, inner, last - first, from + first, beta, to + first, to + first);
     } else {
       constexpr isize at_once = 512;
       for (isize start = first; start < last; start += at_once) {
         C sums[at_once];
-        const isize end = std::min(last, start + at_once);
-        add_rows(reduced, inner, start, end, from, beta, to, sums - start);
-        for (isize i = start; i < end; ++i) to[i] = sums[i - start];
+        const isize count = std::min(at_once, last - start);
+        add_rows(reduced, inner, count, from + start, beta, to + start, sums);
+        for (isize i = 0; i < count; ++i) to[start + i] = sums[i];
       }
     }
   }
 
   /// sums[i] = the sum over the rows of from[reduced, inner] + beta before[i]; `sums` and `before` may be the same.
-  static void add_rows(isize reduced, isize inner, isize first, isize last, const T* from, compute_type<T> beta,
-                       const T* before, compute_type<T>* sums) {
+  template <class R>
+  static void add_rows(isize reduced, isize inner, isize count, const T* from, compute_type<T> beta, const R* before,
+                       compute_type<T>* sums) {
     using C = compute_type<T>;
-    for (isize i = first; i < last; ++i) sums[i] = beta == C(0) ? C(0) : beta * before[i];
+    for (isize i = 0; i < count; ++i) sums[i] = beta == C(0) ? C(0) : beta * before[i];
     for (isize r = 0; r < reduced; ++r) {
       MULTIFUSE_INDEPENDENT
-      for (isize i = first; i < last; ++i) sums[i] += from[r * inner + i];
+      for (isize i = 0; i < count; ++i) sums[i] += from[r * inner + i];
     }
   }
 

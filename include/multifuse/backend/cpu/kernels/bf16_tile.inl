@@ -54,7 +54,7 @@ template <class R>
 template <class R> [[gnu::noinline]] void finish_tile(const bf16_tile<R>& t, int rows, const float (*sums)[tile_columns]) {
   for (int row = 0; row < rows; ++row) {
     R* const to = t.result + row * t.result_stride;
-    finish(to, sums[row], t.alpha, t.beta, t.columns < lanes ? t.columns : lanes);
+    finish(to, sums[row], t.alpha, t.beta, lanes > t.columns ? t.columns : lanes);
     if (t.columns > lanes) finish(to + lanes, sums[row] + lanes, t.alpha, t.beta, t.columns - lanes);
   }
 }
