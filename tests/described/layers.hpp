@@ -41,8 +41,10 @@ template <class D> struct cross_attention_example {
   constexpr void members(auto&& visit) { visit("cross", cross), visit("block", block); }
   auto inputs(check::source& draw) const {
     mf::tensor<D, mf::shape<mf::batch<>, mf::tokens<>>> mask({2, 5});
-    const std::vector<typename D::scalar> kept{1, 1, 0, 1, 1, 0, 1, 1, 1, 0};
-    D::copy_from_host(mask.data(), kept.data(), 10);
+    for (mf::isize i = 0; const int kept : {1, 1, 0, 1, 1, 0, 1, 1, 1, 0}) {
+      const auto element = typename D::scalar(kept);
+      D::copy_from_host(mask.data() + i++, &element, 1);
+    }
     return mf::make_pack(tokens_of<D>(draw, 2, 4), tokens_of<D>(draw, 2, 5), mask);
   }
   constexpr auto operator()(const auto& x, const auto& context, const auto& mask) const {

@@ -72,8 +72,8 @@ template <class D> struct combinatorial_example {
   }
   auto operator()(const auto& a, const auto& b, const auto& c) const {
     using flags = mf::tensor<D, mf::shape<mf::batch<>>>;
-    const auto of = [](const std::vector<typename D::scalar>& values) {
-      return flags(mf::shape<mf::batch<>>(4), values);
+    const auto of = [](const std::vector<float>& values) {
+      return flags(mf::shape<mf::batch<>>(4), std::vector<typename D::scalar>(values.begin(), values.end()));
     };
     return mf::combinatorial_loss([](const auto& x, const auto& y) { return mf::norm_softmax(x, y, 0.6); },
                                   mf::weighted_pair{1, a, b, of({1, 0, 1, 1})},

@@ -10,7 +10,7 @@ namespace mf = multifuse;
 namespace {
 
 float half(unsigned bits) { return mf::detail::to_number(mf::detail::half_bits{static_cast<std::uint16_t>(bits)}); }
-float bfloat(unsigned bits) { return mf::detail::to_number(mf::detail::bfloat_bits{static_cast<std::uint16_t>(bits)}); }
+float bfloat(unsigned bits) { return mf::detail::to_number(mf::bf16::from_bits(static_cast<std::uint16_t>(bits))); }
 
 }  // namespace
 
@@ -22,6 +22,7 @@ TEST_CASE("every element type has its description") {
   }
   static_assert(mf::storage_type_of<float>() == mf::storage_type::f32);
   static_assert(mf::storage_type_of<double>() == mf::storage_type::f64);
+  static_assert(mf::storage_type_of<mf::bf16>() == mf::storage_type::bf16);
   static_assert(mf::storage_type_of<bool>() == mf::storage_type::boolean);
   static_assert(mf::storage_type_of<unsigned char>() == mf::storage_type::u8);
   static_assert(mf::storage_type_of<short>() == mf::storage_type::i16);

@@ -49,7 +49,7 @@ class source {
   mf::random_key key_;
 };
 
-template <class X> inline constexpr bool differentiable = std::is_floating_point_v<typename X::scalar>;
+template <class X> inline constexpr bool differentiable = !std::is_integral_v<typename X::scalar>;
 
 /// Every result of an example: a value, or a struct with `for_each_value(f)` such as a bundle.
 template <class Y, class F> void for_each_output(const Y& y, F&& f) {
@@ -74,7 +74,7 @@ template <class E> void prepare(E& example) {
       if constexpr (mf::is_parameter<L>) {
         const auto key = mf::random_key{9, 9}.split(name);
         auto values = leaf.value().to_host();
-        for (isize i = 0; i < L::count; ++i) values[std::size_t(i)] += typename L::scalar(0.3 * mf::normal(key, i));
+        for (isize i = 0; i < L::count; ++i) values[std::size_t(i)] = typename L::scalar(double(values[std::size_t(i)]) + 0.3 * mf::normal(key, i));
         L::device::copy_from_host(leaf.value().data(), values.data(), L::count);
       }
     });

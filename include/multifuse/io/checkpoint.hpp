@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -122,6 +123,24 @@ inline void compare_names(const std::string& where, const char* kind, const std:
   if (!unknown.empty()) throw file_error(where, std::string(kind) + " that nothing asks for", "", names_text(unknown));
 }
 
+/// Types that models store weights in and that convert to each other when they are loaded.
+inline bool is_weight(storage_type type) { return type == storage_type::bf16 || type == storage_type::f32; }
+
+/// The bytes of a tensor in a file, of its own type or converted to another weight.
+inline std::vector<std::byte> bytes_as(const safetensors_file& file, const std::string& name, storage_type type) {
+  const auto& stored = file.at(name);
+  std::vector<std::byte> bytes(stored.bytes.begin(), stored.bytes.end());  // which lie at any alignment
+  if (stored.dtype == type) return bytes;
+  with_storage_type(type, [&]<class T>(T) {
+    if constexpr (storage_number<T>) {
+      const std::vector<T> values = file.read<T>(name);
+      const auto converted = std::as_bytes(std::span(values));
+      bytes.assign(converted.begin(), converted.end());
+    }
+  });
+  return bytes;
+}
+
 inline void read_checkpoint(const safetensors_file& file, const checkpoint_content& content, std::string_view prefix,
                             bool with_numbers) {
   const std::string where = file.path().string();
@@ -134,7 +153,8 @@ inline void read_checkpoint(const safetensors_file& file, const checkpoint_conte
     const auto text = [](storage_type type, const std::vector<isize>& shape) {
       return std::string(describe(type).name) + " " + shape_text(shape);
     };
-    if (found.dtype != one.type || found.shape != one.shape)
+    const bool converts = found.dtype == one.type || (is_weight(found.dtype) && is_weight(one.type));
+    if (!converts || found.shape != one.shape)
       wrong.push_back(one.name + " " + text(found.dtype, found.shape) + " for " + text(one.type, one.shape));
   }
   if (!wrong.empty()) throw file_error(where, "wrong types or shapes", "", names_text(wrong));
@@ -150,10 +170,7 @@ inline void read_checkpoint(const safetensors_file& file, const checkpoint_conte
                          in_quotes(text));
   }
   for (const auto& one : content.tensors) one.reserve();
-  for (const auto& one : content.tensors) {
-    const auto& bytes = file.at(one.name).bytes;  // at any alignment
-    one.write(std::vector<std::byte>(bytes.begin(), bytes.end()).data());
-  }
+  for (const auto& one : content.tensors) one.write(bytes_as(file, one.name, one.type).data());
   if (with_numbers)
     for (const auto& number : content.numbers) number.parse(file.metadata().at(number.name), true);
 }
@@ -193,7 +210,8 @@ void save_checkpoint(const std::filesystem::path& path, const NamesAndObjects&..
   detail::write_checkpoint(path, content);
 }
 
-/// Restores what `save_checkpoint` wrote, given the same names and objects, bit for bit. Everything is checked before
+/// Restores what `save_checkpoint` wrote, given the same names and objects, bit for bit; weights of bf16
+/// and of float convert to each other. Everything is checked before
 /// anything changes: throws file_error for a file that cannot be read or is damaged, for names that are missing or that
 /// nothing asks for, and for wrong types, shapes or numbers.
 template <class... NamesAndObjects>

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,11 @@
 #include <multifuse/io/storage_type.hpp>
 
 namespace multifuse {
+
+/// C++ types that .npy files can hold: numbers that NumPy knows as well, and bool.
+template <class T>
+concept npy_element = std::is_arithmetic_v<T> && (storage_number<T> || std::same_as<T, bool>);
+
 namespace detail {
 
 /// The element type as NumPy writes it, e.g. "<f4".
@@ -155,7 +161,7 @@ class npy_header {
 /// Throws file_error when the file cannot be read, is malformed, stores another type, is in column-major order, or has
 /// more or fewer bytes than its shape says.
 template <class T>
-  requires storage_number<T> || std::same_as<T, bool>
+  requires npy_element<T>
 xt::xarray<T> load_npy(const std::filesystem::path& path) {
   const mapped_file file(path);
   const detail::npy_header header(file.bytes(), path.string());
@@ -181,7 +187,7 @@ xt::xarray<T> load_npy(const std::filesystem::path& path) {
 /// in format 1.0; expressions are evaluated on the way. Throws file_error when the system refuses and argument_error
 /// when there are more axes than NumPy knows.
 template <class Expression>
-  requires storage_number<typename Expression::value_type> || std::same_as<typename Expression::value_type, bool>
+  requires npy_element<typename Expression::value_type>
 void save_npy(const std::filesystem::path& path, const xt::xexpression<Expression>& expression) {
   using value = typename Expression::value_type;
   const Expression& source = expression.derived_cast();

@@ -87,7 +87,7 @@ class safetensors_writer {
     add(name, storage_type_of<typename decltype(view)::value_type>(), std::as_bytes(view), std::move(shape));
   }
 
-  /// Adds a tensor that is stored in an element type without a C++ equivalent, such as bf16, as its bytes; see above.
+  /// Adds a tensor that is stored in an element type without a C++ equivalent, such as f16, as its bytes; see above.
   void add(std::string_view name, storage_type type, std::span<const std::byte> bytes, std::vector<isize> shape) {
     std::string key = detail::json_string(name);
     if (name == "__metadata__")

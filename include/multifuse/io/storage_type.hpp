@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include <multifuse/core/bf16.hpp>
 #include <multifuse/core/types.hpp>
 
 namespace multifuse {
@@ -57,9 +58,9 @@ inline constexpr bool is_one_of = (std::same_as<T, Others> || ...);
 
 }  // namespace detail
 
-/// C++ types that can be read and written as numbers: float, double and the integers of up to 64 bits.
+/// C++ types that can be read and written as numbers: bf16, float, double and the integers of up to 64 bits.
 template <class T>
-concept storage_number = detail::is_one_of<T, float, double, signed char, unsigned char, short, unsigned short, int,
+concept storage_number = detail::is_one_of<T, bf16, float, double, signed char, unsigned char, short, unsigned short, int,
                                            unsigned, long, unsigned long, long long, unsigned long long>;
 
 /// The element type that has the representation of T.
@@ -67,6 +68,7 @@ template <class T>
   requires storage_number<T> || std::same_as<T, bool>
 constexpr storage_type storage_type_of() {
   if constexpr (std::same_as<T, bool>) return storage_type::boolean;
+  if constexpr (std::same_as<T, bf16>) return storage_type::bf16;
   if constexpr (std::floating_point<T>) return sizeof(T) == 4 ? storage_type::f32 : storage_type::f64;
   constexpr bool is_signed = std::signed_integral<T>;
   if constexpr (sizeof(T) == 1) return is_signed ? storage_type::i8 : storage_type::u8;
@@ -111,11 +113,6 @@ inline std::string shape_text(std::span<const isize> shape) {
 struct half_bits {
   std::uint16_t bits;
 };
-struct bfloat_bits {
-  std::uint16_t bits;
-};
-
-inline float to_number(bfloat_bits value) { return std::bit_cast<float>(std::uint32_t{value.bits} << 16); }
 
 inline float to_number(half_bits value) {
   const std::uint32_t sign = std::uint32_t{value.bits & 0x8000u} << 16;
@@ -127,6 +124,8 @@ inline float to_number(half_bits value) {
   const float subnormal = static_cast<float>(magnitude) * 0x1p-24f;
   return sign != 0 ? -subnormal : subnormal;
 }
+
+inline float to_number(bf16 value) { return value; }
 
 template <storage_number T>
 T to_number(T value) {
@@ -157,7 +156,7 @@ void with_storage_type(storage_type type, Action&& action) {
     case storage_type::f16:
       return action(half_bits{});
     case storage_type::bf16:
-      return action(bfloat_bits{});
+      return action(bf16{});
     case storage_type::f32:
       return action(float{});
     case storage_type::f64:

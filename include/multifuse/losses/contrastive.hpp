@@ -36,16 +36,18 @@ template <class T> struct contrast_kernel {
 
 /// The gradient of the logits: softmax of the rows (and of the columns, unless null) minus the positives.
 template <class T> struct contrast_back_kernel {
-  const T *logits, *row_sums, *column_sums, *loss_gradient;
+  using C = compute_type<T>;
+  const C *logits, *row_sums, *column_sums;
+  const T* loss_gradient;
   isize n, shift;
   bool without_diagonal;
-  T scale;
+  C scale;
   T* gradient;
 
   MULTIFUSE_HD void operator()(isize row, isize column) const {
-    const T x = logits[row * n + column];
-    const T positive = column == (row + shift) % n ? T(1) : T(0);
-    T d = (without_diagonal && column == row ? T(0) : math::exp(x - row_sums[row])) - positive;
+    const C x = logits[row * n + column];
+    const C positive = column == (row + shift) % n ? C(1) : C(0);
+    C d = (without_diagonal && column == row ? C(0) : math::exp(x - row_sums[row])) - positive;
     if (column_sums) d += math::exp(x - column_sums[column]) - positive;
     gradient[row * n + column] = loss_gradient[0] * scale * d;
   }
@@ -61,8 +63,8 @@ template <class T> struct contrast_margin_kernel {
 
 /// What the forward pass of a contrastive loss keeps.
 template <class D> struct contrast {
-  tensor<D, shape<rows<>, columns<>>> logits;
-  tensor<D, shape<rows<>>> row_sums, column_sums;  // the latter empty if columns do not count
+  tensor<compute_device<D>, shape<rows<>, columns<>>> logits;
+  tensor<compute_device<D>, shape<rows<>>> row_sums, column_sums;  // the latter empty if columns do not count
 };
 
 constexpr void refuse_margin(std::string_view where, double margin) {
@@ -80,18 +82,19 @@ template <class D>
 bool contrast_forward(const tensor<D, shape<>>& y, const typename D::scalar* a, const typename D::scalar* b, isize n,
                       isize width, double temperature, double margin, isize shift, bool both,
                       bool without_diagonal, contrast<D>& kept) {
-  using T = typename D::scalar;
-  kept.logits = tensor<D, shape<rows<>, columns<>>>(shape<rows<>, columns<>>(n, n));
-  D::multiply(1, n, n, width, T(1 / temperature), {a, width, 0}, {b, width, 0, layout::transposed}, T(0),
+  using E = compute_device<D>;
+  using C = typename E::scalar;
+  kept.logits = tensor<E, shape<rows<>, columns<>>>(shape<rows<>, columns<>>(n, n));
+  D::multiply(1, n, n, width, C(1 / temperature), {a, width, 0}, {b, width, 0, layout::transposed}, C(0),
               {kept.logits.data(), n, 0});
-  if (margin != 0) D::for_each(n, 1, contrast_margin_kernel<T>{kept.logits.data(), n, T(margin / temperature)});
+  if (margin != 0) D::for_each(n, 1, contrast_margin_kernel<C>{kept.logits.data(), n, C(margin / temperature)});
   const isize directions = both ? 2 : 1;
-  const tensor<D, shape<rows<>>> losses{shape<rows<>>(directions * n)};
-  const T scale = T(1.0 / double(directions * n));
-  const auto run = [&](tensor<D, shape<rows<>>>& sums, isize row_stride, isize column_stride, T* to) {
-    sums = tensor<D, shape<rows<>>>(shape<rows<>>(n));
+  const tensor<E, shape<rows<>>> losses{shape<rows<>>(directions * n)};
+  const C scale = C(1.0 / double(directions * n));
+  const auto run = [&](tensor<E, shape<rows<>>>& sums, isize row_stride, isize column_stride, C* to) {
+    sums = tensor<E, shape<rows<>>>(shape<rows<>>(n));
     D::for_each(n, 1,
-                contrast_kernel<T>{kept.logits.data(), n, row_stride, column_stride, shift, without_diagonal, scale, to,
+                contrast_kernel<C>{kept.logits.data(), n, row_stride, column_stride, shift, without_diagonal, scale, to,
                                    sums.data()});
   };
   run(kept.row_sums, n, 1, losses.data());
@@ -109,7 +112,7 @@ tensor<D, shape<rows<>, columns<>>> contrast_backward(const tensor<D, shape<>>& 
   D::for_each(
       n, n,
       contrast_back_kernel<T>{kept.logits.data(), kept.row_sums.data(), kept.column_sums.data(), dy.data(), n, shift,
-                              without_diagonal, T(1.0 / (temperature * double(directions * n))), gradient.data()});
+                              without_diagonal, compute_type<T>(1.0 / (temperature * double(directions * n))), gradient.data()});
   return gradient;
 }
 

@@ -9,37 +9,40 @@ namespace detail {
 /// Target of a class from labels or given ones, smoothed: on * target + off.
 template <class T> struct hard_targets {
   const std::int32_t* labels;
-  T on, off;
+  using C = compute_type<T>;
+  C on, off;
   MULTIFUSE_HD bool valid(isize row, isize classes) const { return labels[row] >= 0 && labels[row] < classes; }
-  MULTIFUSE_HD T at(isize row, isize column, isize) const { return column == labels[row] ? on + off : off; }
+  MULTIFUSE_HD C at(isize row, isize column, isize) const { return column == labels[row] ? on + off : off; }
 };
 template <class T> struct soft_targets {
   const T* targets;
-  T on, off;
+  using C = compute_type<T>;
+  C on, off;
   MULTIFUSE_HD bool valid(isize, isize) const { return true; }
-  MULTIFUSE_HD T at(isize row, isize column, isize classes) const { return on * targets[row * classes + column] + off; }
+  MULTIFUSE_HD C at(isize row, isize column, isize classes) const { return on * targets[row * classes + column] + off; }
 };
 
 template <class T, class Targets> struct cross_entropy_kernel {
   static constexpr bool works_on_a_row = true;
+  using C = compute_type<T>;
   const T* logits;
   isize classes;
   Targets targets;
   row_factors<T> factors;
-  T *losses, *log_sums, *masses;  // of each row
-  T refused;                      // what tells the caller of logits or labels that cannot be used
+  C *losses, *log_sums, *masses;  // of each row
+  C refused;                      // what tells the caller of logits or labels that cannot be used
 
   MULTIFUSE_HD void operator()(isize row, isize) const {
     const T* const x = logits + row * classes;
-    T most = x[0];
-    for (isize c = 1; c < classes; ++c) most = x[c] > most ? x[c] : most;
-    T sum = 0, distance = 0, mass = 0, poison = 0;
+    C most = x[0];
+    for (isize c = 1; c < classes; ++c) most = x[c] > most ? C(x[c]) : most;
+    C sum = 0, distance = 0, mass = 0, poison = 0;
     for (isize c = 0; c < classes; ++c) {
-      const T target = targets.at(row, c, classes);
+      const C target = targets.at(row, c, classes);
       sum += math::exp(x[c] - most);
       distance += target * (most - x[c]);
       mass += target;
-      poison += T(0) * x[c];  // 0, or NaN if any logit is NaN or infinite
+      poison += C(0) * x[c];  // 0, or NaN if any logit is NaN or infinite
     }
     log_sums[row] = most + std::log(sum);
     masses[row] = mass;
@@ -48,18 +51,20 @@ template <class T, class Targets> struct cross_entropy_kernel {
 };
 
 template <class T, class Targets> struct cross_entropy_back_kernel {
+  using C = compute_type<T>;
   const T* logits;
   isize classes;
   Targets targets;
   row_factors<T> factors;
-  const T *log_sums, *masses, *loss_gradient;
+  const C *log_sums, *masses;
+  const T* loss_gradient;
   T* gradient;
   bool accumulate;
 
   MULTIFUSE_HD void operator()(isize row, isize column) const {
     const isize place = row * classes + column;
-    const T probability = math::exp(logits[place] - log_sums[row]);
-    const T d = loss_gradient[0] * factors.of(row) * (masses[row] * probability - targets.at(row, column, classes));
+    const C probability = math::exp(logits[place] - log_sums[row]);
+    const C d = loss_gradient[0] * factors.of(row) * (masses[row] * probability - targets.at(row, column, classes));
     gradient[place] = accumulate ? gradient[place] + d : d;
   }
 };
@@ -96,7 +101,7 @@ struct cross_entropy_op {
 
   /// Of each row: logarithm of the sum of exponentials, sum of targets.
   template <class D> struct state {
-    tensor<D, multifuse::shape<samples<>>> log_sums, masses;
+    tensor<compute_device<D>, multifuse::shape<samples<>>> log_sums, masses;
     detail::row_factors<typename D::scalar> factors;
   };
 
@@ -104,16 +109,16 @@ struct cross_entropy_op {
   state<D> forward(const tensor<D, scalar_shape>& y, const tensor<D, S>& logits, const tensor<DQ, Q>& targets,
                    const tensor<D, W>&... weights) const {
     using T = typename D::scalar;
+    using numbers = tensor<compute_device<D>, multifuse::shape<samples<>>>;
     const isize rows = logits.dims().leading(), classes = logits.dims().last();
     const multifuse::shape<samples<>> each(rows);
-    const tensor<D, multifuse::shape<samples<>>> losses(each);
-    const state<D> kept{tensor<D, multifuse::shape<samples<>>>(each), tensor<D, multifuse::shape<samples<>>>(each),
-                        detail::factors_of<D>(name, rows, 1, weights...)};
+    const numbers losses(each);
+    const state<D> kept{numbers(each), numbers(each), detail::factors_of<D>(name, rows, 1, weights...)};
     const auto target = targets_of<T>(targets, classes);
     D::for_each(rows, 1,
                 detail::cross_entropy_kernel<T, std::remove_const_t<decltype(target)>>{
                     logits.data(), classes, target, kept.factors, losses.data(), kept.log_sums.data(),
-                    kept.masses.data(), std::numeric_limits<T>::quiet_NaN()});
+                    kept.masses.data(), std::numeric_limits<compute_type<T>>::quiet_NaN()});
     if (!detail::sum_rows(y, losses)) {
       detail::refuse_not_finite(name, "logit", logits);
       if constexpr (Q::rank == S::rank)
@@ -147,7 +152,7 @@ struct cross_entropy_op {
 
  private:
   template <class T, class DQ, class Q> auto targets_of(const tensor<DQ, Q>& targets, isize classes) const {
-    const T on = T(1 - options.smoothing), off = T(options.smoothing / double(classes));
+    const auto on = compute_type<T>(1 - options.smoothing), off = compute_type<T>(options.smoothing / double(classes));
     if constexpr (std::is_same_v<typename DQ::scalar, std::int32_t>)
       return detail::hard_targets<T>{targets.data(), on, off};
     else

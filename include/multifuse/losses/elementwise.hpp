@@ -11,30 +11,32 @@ namespace detail {
 
 template <class F, class T> struct elementwise_kernel {
   static constexpr bool works_on_a_row = true;
+  using C = compute_type<T>;
   const T *predictions, *targets;
   isize columns;
-  T on, off;  // of the targets
+  C on, off;  // of the targets
   row_factors<T> factors;
-  T* losses;
+  C* losses;
   MULTIFUSE_HD void operator()(isize row, isize) const {
-    T sum = 0;
+    C sum = 0;
     for (isize c = 0; c < columns; ++c)
-      sum += F::value(predictions[row * columns + c], on * targets[row * columns + c] + off);
+      sum += F::value(C(predictions[row * columns + c]), on * targets[row * columns + c] + off);
     losses[row] = factors.of(row) * sum;
   }
 };
 
 template <class F, class T> struct elementwise_back_kernel {
+  using C = compute_type<T>;
   const T *predictions, *targets;
   isize columns;
-  T on, off, sign;
+  C on, off, sign;
   row_factors<T> factors;
   const T* loss_gradient;
   T* gradient;
   bool accumulate;
   MULTIFUSE_HD void operator()(isize row, isize column) const {
     const isize place = row * columns + column;
-    const T d = sign * loss_gradient[0] * factors.of(row) * F::slope(predictions[place], on * targets[place] + off);
+    const C d = sign * loss_gradient[0] * factors.of(row) * F::slope(C(predictions[place]), on * targets[place] + off);
     gradient[place] = accumulate ? gradient[place] + d : d;
   }
 };
@@ -69,12 +71,13 @@ template <class F> struct elementwise_loss_op {
   detail::row_factors<T> forward(const tensor<D, scalar_shape>& y, const tensor<D, S>& x, const tensor<D, Q>& targets,
                                  const tensor<D, W>&... weights) const {
     const isize rows = x.dims().leading(), columns = x.dims().last();
-    const tensor<D, multifuse::shape<samples<>>> losses{multifuse::shape<samples<>>(rows)};
+    using C = compute_type<T>;
+    const tensor<compute_device<D>, multifuse::shape<samples<>>> losses{multifuse::shape<samples<>>(rows)};
     const auto factors =
         detail::factors_of<D>(name, rows, reduce == reduction::mean ? double(columns) : 1.0, weights...);
     D::for_each(rows, 1,
-                detail::elementwise_kernel<F, T>{x.data(), targets.data(), columns, T(1 - smoothing),
-                                                 T(smoothing / double(columns)), factors, losses.data()});
+                detail::elementwise_kernel<F, T>{x.data(), targets.data(), columns, C(1 - smoothing),
+                                                 C(smoothing / double(columns)), factors, losses.data()});
     if (!detail::sum_rows(y, losses)) {
       detail::refuse_not_finite(name, F::input, x);
       detail::refuse_not_finite(name, "target", targets);
@@ -87,17 +90,18 @@ template <class F> struct elementwise_loss_op {
   void backward(const tensor<D, scalar_shape>& dy, const tensor<D, scalar_shape>&,
                 const detail::row_factors<T>& factors, const tensor<D, S>& x, const tensor<D, Q>& targets,
                 const gradient_sink<D, S>& dx, const gradient_sink<D, Q>& dtargets) const {
-    const auto push = [&](const auto& sink, T sign) {
+    using C = compute_type<T>;
+    const auto push = [&](const auto& sink, C sign) {
       if (!sink) return;
       const isize columns = x.dims().last();
       const auto to = sink.open();
       D::for_each(x.dims().leading(), columns,
-                  detail::elementwise_back_kernel<F, T>{x.data(), targets.data(), columns, T(1 - smoothing),
-                                                        T(smoothing / double(columns)), sign, factors, dy.data(),
+                  detail::elementwise_back_kernel<F, T>{x.data(), targets.data(), columns, C(1 - smoothing),
+                                                        C(smoothing / double(columns)), sign, factors, dy.data(),
                                                         to.data, to.beta != T(0)});
     };
-    push(dx, T(1));
-    if constexpr (requires { F::symmetric; }) push(dtargets, T(-1));
+    push(dx, C(1));
+    if constexpr (requires { F::symmetric; }) push(dtargets, C(-1));
   }
   template <class D, class S, class Q, class W, class T>
   void backward(const tensor<D, scalar_shape>& dy, const tensor<D, scalar_shape>& y,

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "../ops/axes.hpp"
+#include "../ops/copy_rows.hpp"
 #include "../ops/refuse.hpp"
 
 /// What losses share: constant operands, checks of their shapes, sample weights, and the sum over rows.
@@ -49,35 +50,46 @@ constexpr void require_equal(const shape<A...>& expected, const shape<B...>& got
 /// What the loss of a row counts: one share of the mean, or its weight's share of all weights.
 template <class T> struct row_factors {
   const T* weights;  // null: all the same
-  T scale;
-  MULTIFUSE_HD T of(isize row) const { return weights ? weights[row] * scale : scale; }
+  compute_type<T> scale;
+  MULTIFUSE_HD compute_type<T> of(isize row) const { return weights ? weights[row] * scale : scale; }
 };
 
 /// The factors of a mean over rows, `divisor` terms in each. Throws argument_error unless the weights have a positive
 /// sum.
 template <class D, class T = typename D::scalar>
 row_factors<T> factors_of(std::string_view, isize rows, double divisor) {
-  return {nullptr, T(1.0 / (double(rows) * divisor))};
+  return {nullptr, compute_type<T>(1.0 / (double(rows) * divisor))};
 }
 template <class D, class S, class T = typename D::scalar>
 row_factors<T> factors_of(std::string_view where, isize rows, double divisor, const tensor<D, S>& weights) {
-  const tensor<D, shape<>> total{shape<>{}};
-  D::sum(1, rows, 1, weights.data(), T(0), total.data());
-  T sum = 0;
-  D::copy_to_host(&sum, total.data(), 1);
-  if (!(sum > T(0)) || !std::isfinite(double(sum))) {
+  using E = compute_device<D>;
+  using C = typename E::scalar;
+  const tensor<E, shape<>> total{shape<>{}};
+  D::sum(1, rows, 1, weights.data(), C(0), total.data());
+  C sum = 0;
+  E::copy_to_host(&sum, total.data(), 1);
+  if (!(sum > C(0)) || !std::isfinite(double(sum))) {
     refuse_not_finite(where, "weight", weights);
     throw argument_error(where, "unusable weights", "a positive sum", std::to_string(double(sum)));
   }
-  return {weights.data(), T(1.0 / (double(sum) * divisor))};
+  return {weights.data(), C(1.0 / (double(sum) * divisor))};
 }
 
 /// y = the sum of the rows' losses; false if it is not a finite number, so that the loss can say why.
-template <class D, class S> bool sum_rows(const tensor<D, shape<>>& y, const tensor<D, S>& losses) {
-  using T = typename D::scalar;
-  D::sum(1, losses.size(), 1, losses.data(), T(0), y.data());
-  T total = 0;
-  D::copy_to_host(&total, y.data(), 1);
+template <class D, class S>
+bool sum_rows(const tensor<D, shape<>>& y, const tensor<compute_device<D>, S>& losses) {
+  using E = compute_device<D>;
+  using C = typename E::scalar;
+  tensor<E, shape<>> sum;
+  if constexpr (std::is_same_v<D, E>)
+    sum = y;
+  else
+    sum = tensor<E, shape<>>(shape<>{});
+  E::sum(1, losses.size(), 1, losses.data(), C(0), sum.data());
+  if constexpr (!std::is_same_v<D, E>)
+    D::for_each(1, 1, copy_rows_kernel<typename D::scalar, C>{sum.data(), 0, y.data(), 0, false});
+  C total = 0;
+  E::copy_to_host(&total, sum.data(), 1);
   return std::isfinite(double(total));
 }
 

@@ -17,51 +17,56 @@ namespace detail {
 /// The first `n` rows of z are one sample, the others the second one. With c = 1 / n for the first and -1 / m for the
 /// second, the discrepancy is the sum over all pairs of c_i c_j kernel(z_i, z_j).
 template <class T> struct discrepancy_pairs {
+  using C = compute_type<T>;
   const T* z;
   isize count, width, n;
-  T precisions[7];
+  C precisions[7];
 
-  MULTIFUSE_HD T share(isize row) const { return row < n ? T(1) / T(n) : T(-1) / T(count - n); }
-  MULTIFUSE_HD T squared_distance(isize i, isize j) const {
+  MULTIFUSE_HD C share(isize row) const { return row < n ? C(1) / C(n) : C(-1) / C(count - n); }
+  MULTIFUSE_HD C squared_distance(isize i, isize j) const {
     const T *a = z + i * width, *b = z + j * width;
-    T sum = 0;
+    C sum = 0;
     for (isize c = 0; c < width; ++c) sum += (a[c] - b[c]) * (a[c] - b[c]);
     return sum;
   }
 };
 
 template <class T> struct discrepancy_kernel {
+  using C = compute_type<T>;
   discrepancy_pairs<T> pairs;
-  T* terms;
+  C* terms;
   MULTIFUSE_HD void operator()(isize i, isize j) const {
-    const T d = pairs.squared_distance(i, j);
-    T sum = 0;
-    for (const T precision : pairs.precisions) sum += math::exp(-precision * d);
-    terms[i * pairs.count + j] = pairs.share(i) * pairs.share(j) * (sum + T(0) * d);  // NaN and infinities stay visible
+    const C d = pairs.squared_distance(i, j);
+    C sum = 0;
+    for (const C precision : pairs.precisions) sum += math::exp(-precision * d);
+    terms[i * pairs.count + j] = pairs.share(i) * pairs.share(j) * (sum + C(0) * d);  // NaN and infinities stay visible
   }
 };
 
 /// What pulls row i towards row j: the slope of the discrepancy with respect to their squared distance, twice for its two
 /// places in the sum and twice for the square.
 template <class T> struct discrepancy_pull_kernel {
+  using C = compute_type<T>;
   discrepancy_pairs<T> pairs;
   const T* loss_gradient;
-  T* pulls;
+  C* pulls;
   MULTIFUSE_HD void operator()(isize i, isize j) const {
-    const T d = pairs.squared_distance(i, j);
-    T slope = 0;
-    for (const T precision : pairs.precisions) slope -= precision * math::exp(-precision * d);
-    pulls[i * pairs.count + j] = T(4) * loss_gradient[0] * pairs.share(i) * pairs.share(j) * slope;
+    const C d = pairs.squared_distance(i, j);
+    C slope = 0;
+    for (const C precision : pairs.precisions) slope -= precision * math::exp(-precision * d);
+    pulls[i * pairs.count + j] = C(4) * loss_gradient[0] * pairs.share(i) * pairs.share(j) * slope;
   }
 };
 
 template <class T> struct discrepancy_gradient_kernel {
-  const T *z, *pulls;
+  using C = compute_type<T>;
+  const T* z;
+  const C* pulls;
   isize count, width;
   T* gradient;
   bool accumulate;
   MULTIFUSE_HD void operator()(isize i, isize c) const {
-    T sum = 0;
+    C sum = 0;
     for (isize j = 0; j < count; ++j) sum += pulls[i * count + j] * (z[i * width + c] - z[j * width + c]);
     T& target = gradient[i * width + c];
     target = accumulate ? target + sum : sum;
@@ -88,7 +93,7 @@ struct mean_discrepancy_op {
 
   template <class D, class Z> void forward(const tensor<D, scalar_shape>& y, const tensor<D, Z>& z) const {
     const auto all = pairs(z);
-    const tensor<D, multifuse::shape<samples<>>> terms{multifuse::shape<samples<>>(all.count * all.count)};
+    const tensor<compute_device<D>, multifuse::shape<samples<>>> terms{multifuse::shape<samples<>>(all.count * all.count)};
     D::for_each(all.count, all.count, detail::discrepancy_kernel<typename D::scalar>{all, terms.data()});
     if (!detail::sum_rows(y, terms)) detail::refuse_not_finite(name, "feature (of the samples one below the other)", z);
   }
@@ -98,7 +103,7 @@ struct mean_discrepancy_op {
     using T = typename D::scalar;
     if (!dz) return;
     const auto all = pairs(z);
-    const tensor<D, multifuse::shape<samples<>>> pulls{multifuse::shape<samples<>>(all.count * all.count)};
+    const tensor<compute_device<D>, multifuse::shape<samples<>>> pulls{multifuse::shape<samples<>>(all.count * all.count)};
     D::for_each(all.count, all.count, detail::discrepancy_pull_kernel<T>{all, dy.data(), pulls.data()});
     const auto to = dz.open();
     D::for_each(all.count, all.width,
@@ -110,7 +115,7 @@ struct mean_discrepancy_op {
   template <class D, class Z> auto pairs(const tensor<D, Z>& z) const {
     using T = typename D::scalar;
     detail::discrepancy_pairs<T> all{z.data(), z.dims()[0], z.dims()[1], n, {}};
-    for (std::size_t k = 0; k < options.precisions.size(); ++k) all.precisions[k] = T(options.precisions[k]);
+    for (std::size_t k = 0; k < options.precisions.size(); ++k) all.precisions[k] = compute_type<T>(options.precisions[k]);
     return all;
   }
 };

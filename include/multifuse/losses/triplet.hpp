@@ -16,7 +16,8 @@ namespace detail {
 /// Dot products of a row with itself and with another one, and their distance and its slopes: d distance / d a[c] is
 /// `own * a[c] + other * b[c]`.
 template <class T> struct row_pair {
-  T aa = 0, bb = 0, ab = 0, squared = 0;
+  using C = compute_type<T>;
+  C aa = 0, bb = 0, ab = 0, squared = 0;
 
   MULTIFUSE_HD row_pair(const T* a, const T* b, isize width) {
     for (isize c = 0; c < width; ++c) {
@@ -27,47 +28,49 @@ template <class T> struct row_pair {
     }
   }
   /// Norms of at least 1e-8: a row of zeros has distance 1 to everything.
-  MULTIFUSE_HD static T norm(T square) { return square > T(1e-16) || square != square ? std::sqrt(square) : T(1e-8); }
-  MULTIFUSE_HD T distance(row_distance kind) const {
-    return kind == row_distance::squared ? squared : T(1) - ab / (norm(aa) * norm(bb));
+  MULTIFUSE_HD static C norm(C square) { return square > C(1e-16) || square != square ? std::sqrt(square) : C(1e-8); }
+  MULTIFUSE_HD C distance(row_distance kind) const {
+    return kind == row_distance::squared ? squared : C(1) - ab / (norm(aa) * norm(bb));
   }
-  MULTIFUSE_HD T own_slope(row_distance kind, T own_square) const {
-    if (kind == row_distance::squared) return T(2);
-    return own_square > T(1e-16) ? ab / (norm(aa) * norm(bb) * own_square) : T(0);
+  MULTIFUSE_HD C own_slope(row_distance kind, C own_square) const {
+    if (kind == row_distance::squared) return C(2);
+    return own_square > C(1e-16) ? ab / (norm(aa) * norm(bb) * own_square) : C(0);
   }
-  MULTIFUSE_HD T other_slope(row_distance kind) const {
-    return kind == row_distance::squared ? T(-2) : T(-1) / (norm(aa) * norm(bb));
+  MULTIFUSE_HD C other_slope(row_distance kind) const {
+    return kind == row_distance::squared ? C(-2) : C(-1) / (norm(aa) * norm(bb));
   }
 };
 
 template <class T> struct triplet_kernel {
   static constexpr bool works_on_a_row = true;
+  using C = compute_type<T>;
   const T *anchor, *positive, *negative;
   isize width;
-  T margin, scale;
+  C margin, scale;
   row_distance kind;
-  T* losses;
+  C* losses;
   MULTIFUSE_HD void operator()(isize row, isize) const {
     const isize at = row * width;
-    const T violation = margin + row_pair<T>(anchor + at, positive + at, width).distance(kind) -
+    const C violation = margin + row_pair<T>(anchor + at, positive + at, width).distance(kind) -
                         row_pair<T>(anchor + at, negative + at, width).distance(kind);
-    losses[row] = scale * (violation > T(0) ? violation : T(0) * violation);  // NaN and infinities stay visible
+    losses[row] = scale * (violation > C(0) ? violation : C(0) * violation);  // NaN and infinities stay visible
   }
 };
 
 template <class T> struct triplet_target {
   T* data;  // null: not wanted
   bool accumulate;
-  MULTIFUSE_HD void put(isize place, T d) const {
+  MULTIFUSE_HD void put(isize place, compute_type<T> d) const {
     if (data) data[place] = accumulate ? data[place] + d : d;
   }
 };
 
 template <class T> struct triplet_back_kernel {
   static constexpr bool works_on_a_row = true;
+  using C = compute_type<T>;
   const T *anchor, *positive, *negative, *loss_gradient;
   isize width;
-  T margin, scale;
+  C margin, scale;
   row_distance kind;
   triplet_target<T> danchor, dpositive, dnegative;
 
@@ -75,11 +78,11 @@ template <class T> struct triplet_back_kernel {
     const isize at = row * width;
     const T *a = anchor + at, *p = positive + at, *n = negative + at;
     const row_pair<T> near(a, p, width), far(a, n, width);
-    const bool active = margin + near.distance(kind) - far.distance(kind) > T(0);
-    const T g = active ? loss_gradient[0] * scale : T(0);
-    const T own = near.own_slope(kind, near.aa) - far.own_slope(kind, far.aa);
-    const T own_positive = near.own_slope(kind, near.bb), own_negative = far.own_slope(kind, far.bb);
-    const T to_positive = near.other_slope(kind), to_negative = far.other_slope(kind);
+    const bool active = margin + near.distance(kind) - far.distance(kind) > C(0);
+    const C g = active ? loss_gradient[0] * scale : C(0);
+    const C own = near.own_slope(kind, near.aa) - far.own_slope(kind, far.aa);
+    const C own_positive = near.own_slope(kind, near.bb), own_negative = far.own_slope(kind, far.bb);
+    const C to_positive = near.other_slope(kind), to_negative = far.other_slope(kind);
     for (isize c = 0; c < width; ++c) {
       danchor.put(at + c, g * (own * a[c] + to_positive * p[c] - to_negative * n[c]));
       dpositive.put(at + c, g * (own_positive * p[c] + to_positive * a[c]));
@@ -110,11 +113,12 @@ struct triplet_op {
   void forward(const tensor<D, scalar_shape>& y, const tensor<D, A>& anchor, const tensor<D, P>& positive,
                const tensor<D, N>& negative) const {
     using T = typename D::scalar;
+    using C = compute_type<T>;
     const isize rows = anchor.dims().leading();
-    const tensor<D, multifuse::shape<samples<>>> losses{multifuse::shape<samples<>>(rows)};
+    const tensor<compute_device<D>, multifuse::shape<samples<>>> losses{multifuse::shape<samples<>>(rows)};
     D::for_each(rows, 1,
                 detail::triplet_kernel<T>{anchor.data(), positive.data(), negative.data(), anchor.dims().last(),
-                                          T(options.margin), T(1.0 / double(rows)), options.distance, losses.data()});
+                                          C(options.margin), C(1.0 / double(rows)), options.distance, losses.data()});
     if (detail::sum_rows(y, losses)) return;
     detail::refuse_not_finite(name, "anchor", anchor);
     detail::refuse_not_finite(name, "positive", positive);
@@ -125,12 +129,13 @@ struct triplet_op {
                 const tensor<D, P>& positive, const tensor<D, N>& negative, const gradient_sink<D, A>& danchor,
                 const gradient_sink<D, P>& dpositive, const gradient_sink<D, N>& dnegative) const {
     using T = typename D::scalar;
+    using C = compute_type<T>;
     // opened in this order: of two uses of one variable the first writes its gradient and the second adds
     const auto to_anchor = target<T>(danchor), to_positive = target<T>(dpositive), to_negative = target<T>(dnegative);
     const isize rows = anchor.dims().leading();
     D::for_each(rows, 1,
                 detail::triplet_back_kernel<T>{anchor.data(), positive.data(), negative.data(), dy.data(),
-                                               anchor.dims().last(), T(options.margin), T(1.0 / double(rows)),
+                                               anchor.dims().last(), C(options.margin), C(1.0 / double(rows)),
                                                options.distance, to_anchor, to_positive, to_negative});
   }
 

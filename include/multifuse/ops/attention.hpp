@@ -33,6 +33,8 @@ template <isize Heads, isize Width> inline constexpr bool divides = Width == dyn
 template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
   static constexpr bool backward_reads_output = true;
   using numbers = multifuse::shape<samples<>>;
+  /// Scores and normalizers, as what elements are computed with.
+  template <class D> using computed = tensor<compute_device<D>, numbers>;
   attention_options options;
 
   template <class Q, class K, class V, class... Rest>
@@ -77,25 +79,25 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
   auto forward(const tensor<D, R>& y, const tensor<D, Q>& q, const tensor<D, K>& k, const tensor<D, V>& v,
                const Rest&... rest) const {
     const sizes n(q.dims(), k.dims(), v.dims(), options);
-    tensor<D, numbers> normalizers(numbers(n.items * Heads * n.queries));
+    computed<D> normalizers(numbers(n.items * Heads * n.queries));
     if constexpr (is_fused<D>) {
       const auto offsets = item_biases(n, q.dims(), rest...);
       D::attention_forward(arguments(n, offsets, q, k, v, rest...), y.data(), normalizers.data());
     } else {
       compute_in_tiles(n, y, normalizers, q, k, v, rest...);
     }
-    if constexpr (HasBias || HasMask) refuse_empty_rows(n, normalizers);
+    if constexpr (HasBias || HasMask) refuse_empty_rows<D>(n, normalizers);
     return normalizers;
   }
 
   template <class D, class R, class Q, class K, class V>
-  void backward(const tensor<D, R>& dy, const tensor<D, R>& y, const tensor<D, numbers>& normalizers,
+  void backward(const tensor<D, R>& dy, const tensor<D, R>& y, const computed<D>& normalizers,
                 const tensor<D, Q>& q, const tensor<D, K>& k, const tensor<D, V>& v, const gradient_sink<D, Q>& dq,
                 const gradient_sink<D, K>& dk, const gradient_sink<D, V>& dv) const {
     differentiate(dy, y, normalizers, q, k, v, dq, dk, dv, detail::absent{});
   }
   template <class D, class R, class Q, class K, class V, class B>
-  void backward(const tensor<D, R>& dy, const tensor<D, R>& y, const tensor<D, numbers>& normalizers,
+  void backward(const tensor<D, R>& dy, const tensor<D, R>& y, const computed<D>& normalizers,
                 const tensor<D, Q>& q, const tensor<D, K>& k, const tensor<D, V>& v, const tensor<D, B>& extra,
                 const gradient_sink<D, Q>& dq, const gradient_sink<D, K>& dk, const gradient_sink<D, V>& dv,
                 const gradient_sink<D, B>& dextra) const {
@@ -105,7 +107,7 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
       differentiate(dy, y, normalizers, q, k, v, dq, dk, dv, detail::absent{}, extra);
   }
   template <class D, class R, class Q, class K, class V, class B, class M>
-  void backward(const tensor<D, R>& dy, const tensor<D, R>& y, const tensor<D, numbers>& normalizers,
+  void backward(const tensor<D, R>& dy, const tensor<D, R>& y, const computed<D>& normalizers,
                 const tensor<D, Q>& q, const tensor<D, K>& k, const tensor<D, V>& v, const tensor<D, B>& bias,
                 const tensor<D, M>& mask, const gradient_sink<D, Q>& dq, const gradient_sink<D, K>& dk,
                 const gradient_sink<D, V>& dv, const gradient_sink<D, B>& dbias, const gradient_sink<D, M>&) const {
@@ -231,20 +233,21 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
 
   /// The forward pass of a backend without fused attention: scores of some queries exist at a time.
   template <class D, class R, class Q, class K, class V, class... Rest>
-  static void compute_in_tiles(const sizes& n, const tensor<D, R>& y, const tensor<D, numbers>& normalizers,
+  static void compute_in_tiles(const sizes& n, const tensor<D, R>& y, const computed<D>& normalizers,
                                const tensor<D, Q>& q, const tensor<D, K>& k, const tensor<D, V>& v,
                                const Rest&... rest) {
     using T = typename D::scalar;
-    tensor<D, numbers> scores(numbers(Heads * n.tile * n.keys));  // of one tile
+    computed<D> scores(numbers(Heads * n.tile * n.keys));  // of one tile
+    const auto probabilities = as_factors<D>(scores);
     for (isize item = 0; item < n.items; ++item)
       for (isize first = 0; first < n.queries; first += n.tile) {
         const isize rows = n.rows(first);
         multiply_scores(n, item, first, q, k, scores.data());
         D::for_each(Heads, rows,
                     detail::attention_softmax_kernel<T>{
-                        scores.data(), normalizers.data() + item * Heads * n.queries, rows, n.keys, first, n.queries,
-                        bias_of<T>(q.dims(), item, rest...), mask_of<T>(n, item, rest...)});
-        D::multiply(Heads, rows, n.value_head, n.keys, T(1), {scores.data(), n.keys, rows * n.keys},
+                        scores.data(), probabilities.data(), normalizers.data() + item * Heads * n.queries, rows, n.keys,
+                        first, n.queries, bias_of<T>(q.dims(), item, rest...), mask_of<T>(n, item, rest...)});
+        D::multiply(Heads, rows, n.value_head, n.keys, T(1), {probabilities.data(), n.keys, rows * n.keys},
                     {v.data() + item * n.keys * n.value_width, n.value_width, n.value_head}, T(0),
                     {y.data() + (item * n.queries + first) * n.value_width, n.value_width, n.value_head});
       }
@@ -252,19 +255,27 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
 
   template <class D, class Q, class K>
   static void multiply_scores(const sizes& n, isize item, isize first, const tensor<D, Q>& q, const tensor<D, K>& k,
-                              typename D::scalar* scores) {
+                              compute_type<typename D::scalar>* scores) {
     using T = typename D::scalar;
     const isize rows = n.rows(first);
-    D::multiply(Heads, rows, n.keys, n.head, T(n.scale),
+    D::multiply(Heads, rows, n.keys, n.head, compute_type<T>(n.scale),
                 {q.data() + (item * n.queries + first) * n.width, n.width, n.head},
                 {k.data() + item * n.keys * n.width, n.width, n.head, layout::transposed}, T(0),
                 {scores, n.keys, rows * n.keys});
   }
 
-  template <class D> static void refuse_empty_rows(const sizes& n, const tensor<D, numbers>& normalizers) {
+  /// Room for the factors of a product that are computed as `numbers`: those themselves, unless elements are rounded.
+  template <class D> static tensor<D, numbers> as_factors(const computed<D>& numbers_of_tile) {
+    if constexpr (std::is_same_v<computed<D>, tensor<D, numbers>>)
+      return numbers_of_tile;
+    else
+      return tensor<D, numbers>(numbers_of_tile.dims());
+  }
+
+  template <class D> static void refuse_empty_rows(const sizes& n, const computed<D>& normalizers) {
     const auto values = normalizers.to_host();
     for (std::size_t i = 0; i < values.size(); ++i)
-      if (values[i] == detail::hidden_score<typename D::scalar>) {
+      if (values[i] == detail::hidden_score<compute_type<typename D::scalar>>) {
         const isize at = isize(i);
         throw argument_error("attention", "every key is masked", "at least one key for each query",
                              "none for item " + std::to_string(at / (Heads * n.queries)) + ", head " +
@@ -273,7 +284,7 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
   }
 
   template <class D, class R, class Q, class K, class V, class DB, class... Rest>
-  void differentiate(const tensor<D, R>& dy, const tensor<D, R>& y, const tensor<D, numbers>& normalizers,
+  void differentiate(const tensor<D, R>& dy, const tensor<D, R>& y, const computed<D>& normalizers,
                      const tensor<D, Q>& q, const tensor<D, K>& k, const tensor<D, V>& v, const gradient_sink<D, Q>& dq,
                      const gradient_sink<D, K>& dk, const gradient_sink<D, V>& dv, const DB& dbias,
                      const Rest&... rest) const {
@@ -297,22 +308,24 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
   /// The backward pass of a backend without fused attention.
   template <class D, class R, class Q, class K, class V, class DB, class... Rest>
   static void differentiate_in_tiles(const sizes& n, const tensor<D, R>& dy, const tensor<D, R>& y,
-                                     const tensor<D, numbers>& normalizers, const tensor<D, Q>& q,
-                                     const tensor<D, K>& k, const tensor<D, V>& v, typename D::scalar* to_q,
+                                     const computed<D>& normalizers, const tensor<D, Q>& q, const tensor<D, K>& k,
+                                     const tensor<D, V>& v, typename D::scalar* to_q,
                                      typename D::scalar* to_k, typename D::scalar* to_v, const DB& dbias,
                                      const Rest&... rest) {
     using T = typename D::scalar;
-    tensor<D, numbers> scores(numbers(Heads * n.tile * n.keys)), gradients(numbers(Heads * n.tile * n.keys));
+    computed<D> scores(numbers(Heads * n.tile * n.keys)), gradients(numbers(Heads * n.tile * n.keys));
+    const auto probabilities = as_factors<D>(scores), score_gradients = as_factors<D>(gradients);
     for (isize item = 0; item < n.items; ++item)
       for (isize first = 0; first < n.queries; first += n.tile) {
         const isize rows = n.rows(first), keys = n.keys;
         const isize query_at = (item * n.queries + first) * n.width,
                     value_at = (item * n.queries + first) * n.value_width;
-        const matrix<const T> p{scores.data(), keys, rows * keys}, ds{gradients.data(), keys, rows * keys};
+        const matrix<const T> p{probabilities.data(), keys, rows * keys}, ds{score_gradients.data(), keys, rows * keys};
         multiply_scores(n, item, first, q, k, scores.data());
         D::for_each(Heads, rows,
                     detail::attention_recompute_kernel<T>{
-                        scores.data(), normalizers.data() + item * Heads * n.queries, rows, keys, first, n.queries,
+                        scores.data(), probabilities.data(), normalizers.data() + item * Heads * n.queries, rows, keys,
+                        first, n.queries,
                         bias_of<T>(q.dims(), item, rest...), mask_of<T>(n, item, rest...)});
         const matrix<const T> dout{dy.data() + value_at, n.value_width, n.value_head};
         if (to_v)
@@ -323,22 +336,23 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
                     {gradients.data(), keys, rows * keys});
         D::for_each(
             Heads, rows,
-            detail::attention_score_gradient_kernel<T>{scores.data(), gradients.data(), y.data() + value_at,
-                                                       dy.data() + value_at, rows, keys, n.value_width, n.value_head});
+            detail::attention_score_gradient_kernel<T>{scores.data(), gradients.data(), score_gradients.data(),
+                                                       y.data() + value_at, dy.data() + value_at, rows, keys,
+                                                       n.value_width, n.value_head});
         if constexpr (!std::is_same_v<DB, detail::absent>) {
           if (dbias) add_bias_gradient(n, item, first, gradients, q.dims(), dbias);
         }
         if (to_q)
-          D::multiply(Heads, rows, n.head, keys, T(n.scale), ds, {k.data() + item * keys * n.width, n.width, n.head},
+          D::multiply(Heads, rows, n.head, keys, compute_type<T>(n.scale), ds, {k.data() + item * keys * n.width, n.width, n.head},
                       T(1), {to_q + query_at, n.width, n.head});
         if (to_k)
-          D::multiply(Heads, keys, n.head, rows, T(n.scale), {ds.data, ds.stride, ds.distance, layout::transposed},
+          D::multiply(Heads, keys, n.head, rows, compute_type<T>(n.scale), {ds.data, ds.stride, ds.distance, layout::transposed},
                       {q.data() + query_at, n.width, n.head}, T(1), {to_k + item * keys * n.width, n.width, n.head});
       }
   }
 
   template <class D, class Q, class B>
-  static void add_bias_gradient(const sizes& n, isize item, isize first, const tensor<D, numbers>& score_gradients,
+  static void add_bias_gradient(const sizes& n, isize item, isize first, const computed<D>& score_gradients,
                                 const Q& q, const gradient_sink<D, B>& dbias) {
     using T = typename D::scalar;
     const detail::bias_strides<Q, B> s(q, dbias.dims());

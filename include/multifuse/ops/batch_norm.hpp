@@ -1,7 +1,7 @@
 #pragma once
 #include <cmath>
 
-#include "../tape/apply.hpp"
+#include "copy_rows.hpp"
 
 namespace multifuse {
 
@@ -14,40 +14,48 @@ struct batch_norm_options {
 namespace detail {
 
 template <class T> struct batch_norm_square_kernel {
-  const T *x, *sums;
+  using C = compute_type<T>;
+  const T* x;
+  const C* sums;
   T* squares;
   isize width;
-  T inverse_rows;
+  C inverse_rows;
   MULTIFUSE_HD void operator()(isize row, isize i) const {
-    const T d = x[row * width + i] - sums[i] * inverse_rows;
+    const C d = x[row * width + i] - sums[i] * inverse_rows;
     squares[row * width + i] = d * d;
   }
 };
 
 template <class T> struct batch_norm_statistics_kernel {
-  const T *sums, *squares;
-  T *mean, *inverse, *running_mean, *running_variance;
-  T rows, epsilon, momentum;
+  using C = compute_type<T>;
+  const C *sums, *squares;
+  C *mean, *inverse;
+  T *running_mean, *running_variance;
+  C rows, epsilon, momentum;
   MULTIFUSE_HD void operator()(isize, isize i) const {
     mean[i] = sums[i] / rows;
-    inverse[i] = T(1) / std::sqrt(squares[i] / rows + epsilon);
-    running_mean[i] += momentum * (mean[i] - running_mean[i]);
-    running_variance[i] += momentum * (squares[i] / (rows - T(1)) - running_variance[i]);  // the unbiased estimate
+    inverse[i] = C(1) / std::sqrt(squares[i] / rows + epsilon);
+    running_mean[i] = running_mean[i] + momentum * (mean[i] - running_mean[i]);
+    const C unbiased = squares[i] / (rows - C(1));
+    running_variance[i] = running_variance[i] + momentum * (unbiased - running_variance[i]);
   }
 };
 
 template <class T> struct batch_norm_running_kernel {
+  using C = compute_type<T>;
   const T *running_mean, *running_variance;
-  T *mean, *inverse;
-  T epsilon;
+  C *mean, *inverse;
+  C epsilon;
   MULTIFUSE_HD void operator()(isize, isize i) const {
     mean[i] = running_mean[i];
-    inverse[i] = T(1) / std::sqrt(running_variance[i] + epsilon);
+    inverse[i] = C(1) / std::sqrt(running_variance[i] + epsilon);
   }
 };
 
 template <class T> struct batch_norm_normalize_kernel {
-  const T *x, *mean, *inverse, *scale, *bias;
+  const T* x;
+  const compute_type<T> *mean, *inverse;
+  const T *scale, *bias;
   T* y;
   isize width;
   MULTIFUSE_HD void operator()(isize row, isize i) const {
@@ -56,7 +64,8 @@ template <class T> struct batch_norm_normalize_kernel {
 };
 
 template <class T> struct batch_norm_product_kernel {
-  const T *dy, *x, *mean, *inverse;
+  const T *dy, *x;
+  const compute_type<T> *mean, *inverse;
   T* products;
   isize width;
   MULTIFUSE_HD void operator()(isize row, isize i) const {
@@ -65,15 +74,19 @@ template <class T> struct batch_norm_product_kernel {
 };
 
 template <class T> struct batch_norm_input_kernel {
-  const T *dy, *x, *mean, *inverse, *scale, *sum_g, *sum_gx;
+  using C = compute_type<T>;
+  const T *dy, *x;
+  const C *mean, *inverse;
+  const T* scale;
+  const C *sum_g, *sum_gx;
   T* dx;
   isize width;
-  T share;  // of each row in the statistics: 0 where they are constants
+  C share;  // of each row in the statistics: 0 where they are constants
   bool accumulate;
   MULTIFUSE_HD void operator()(isize row, isize i) const {
     const isize at = row * width + i;
-    const T normalized = (x[at] - mean[i]) * inverse[i];
-    const T d = scale[i] * inverse[i] * (dy[at] - share * (sum_g[i] + normalized * sum_gx[i]));
+    const C normalized = (x[at] - mean[i]) * inverse[i];
+    const C d = scale[i] * inverse[i] * (dy[at] - share * (sum_g[i] + normalized * sum_gx[i]));
     dx[at] = accumulate ? dx[at] + d : d;
   }
 };
@@ -100,33 +113,35 @@ template <class Where> struct batch_norm_op {
   }
 
   /// Mean and inverse deviation of each feature.
+  template <class D> using computed = tensor<compute_device<D>, numbers>;
   template <class D> struct statistics {
-    tensor<D, numbers> mean, inverse;
+    computed<D> mean, inverse;
   };
 
   template <class D, class S, class W>
   auto forward(const tensor<D, S>& y, const tensor<D, S>& x, const tensor<D, W>& scale, const tensor<D, W>& bias,
                const tensor<D, W>& running_mean, const tensor<D, W>& running_variance) const {
     using T = typename D::scalar;
+    using C = compute_type<T>;
     const isize rows = x.dims().leading(), width = x.dims().last();
     if (training && rows < 2)
       throw shape_error("batch_norm", "a batch of one row has no variance", "at least 2 rows", std::to_string(rows));
-    statistics<D> state{tensor<D, numbers>(numbers(width)), tensor<D, numbers>(numbers(width))};
+    statistics<D> state{computed<D>(numbers(width)), computed<D>(numbers(width))};
     if (training) {
-      const tensor<D, numbers> sums(numbers{width}), squares(numbers{width});
+      const computed<D> sums(numbers{width}), squares(numbers{width});
       const tensor<D, S> centered(x.dims());
       D::sum(1, rows, width, x.data(), T(0), sums.data());
       D::for_each(rows, width,
-                  detail::batch_norm_square_kernel<T>{x.data(), sums.data(), centered.data(), width, T(1) / T(rows)});
+                  detail::batch_norm_square_kernel<T>{x.data(), sums.data(), centered.data(), width, C(1) / C(rows)});
       D::sum(1, rows, width, centered.data(), T(0), squares.data());
       D::for_each(1, width,
                   detail::batch_norm_statistics_kernel<T>{
                       sums.data(), squares.data(), state.mean.data(), state.inverse.data(), running_mean.data(),
-                      running_variance.data(), T(rows), T(options.epsilon), T(options.momentum)});
+                      running_variance.data(), C(rows), C(options.epsilon), C(options.momentum)});
     } else {
       D::for_each(1, width,
                   detail::batch_norm_running_kernel<T>{running_mean.data(), running_variance.data(), state.mean.data(),
-                                                       state.inverse.data(), T(options.epsilon)});
+                                                       state.inverse.data(), C(options.epsilon)});
     }
     D::for_each(rows, width,
                 detail::batch_norm_normalize_kernel<T>{x.data(), state.mean.data(), state.inverse.data(), scale.data(),
@@ -140,8 +155,9 @@ template <class Where> struct batch_norm_op {
                 const gradient_sink<D, S>& dx, const gradient_sink<D, W>& dscale, const gradient_sink<D, W>& dbias,
                 const gradient_sink<D, W>&, const gradient_sink<D, W>&) const {
     using T = typename D::scalar;
+    using C = compute_type<T>;
     const isize rows = x.dims().leading(), width = x.dims().last();
-    const tensor<D, numbers> sum_g(numbers{width}), sum_gx(numbers{width});
+    const computed<D> sum_g(numbers{width}), sum_gx(numbers{width});
     D::sum(1, rows, width, dy.data(), T(0), sum_g.data());
     {
       const tensor<D, S> products(x.dims());
@@ -150,21 +166,23 @@ template <class Where> struct batch_norm_op {
                                                        products.data(), width});
       D::sum(1, rows, width, products.data(), T(0), sum_gx.data());
     }
-    if (dscale) {
-      const auto to = dscale.open();
-      D::sum(1, 1, width, sum_gx.data(), to.beta, to.data);
-    }
-    if (dbias) {
-      const auto to = dbias.open();
-      D::sum(1, 1, width, sum_g.data(), to.beta, to.data);
-    }
+    if (dscale) add_sums<D>(sum_gx, dscale);
+    if (dbias) add_sums<D>(sum_g, dbias);
     if (dx) {
       const auto to = dx.open();
       D::for_each(rows, width,
                   detail::batch_norm_input_kernel<T>{
                       dy.data(), x.data(), state.mean.data(), state.inverse.data(), scale.data(), sum_g.data(),
-                      sum_gx.data(), to.data, width, training ? T(1) / T(rows) : T(0), to.beta != T(0)});
+                      sum_gx.data(), to.data, width, training ? C(1) / C(rows) : C(0), to.beta != T(0)});
     }
+  }
+
+ private:
+  template <class D, class W> static void add_sums(const computed<D>& sums, const gradient_sink<D, W>& sink) {
+    using T = typename D::scalar;
+    const auto to = sink.open();
+    D::for_each(1, sums.size(),
+                detail::copy_rows_kernel<T, compute_type<T>>{sums.data(), 0, to.data, 0, to.beta != T(0)});
   }
 };
 

@@ -80,8 +80,8 @@ template <class T, window_config C> struct collect_patches_kernel {
     const isize groups = channels / channels_of_group, patch = C.taps() * channels;
     const isize element = first_element + row / groups, group = row % groups, item = element / view.elements();
     const T* const from = patches + group * C.taps() * channels_of_group + channel;
-    T sums[channel_lanes];
-    for (isize i = 0; i < lanes; ++i) sums[i] = T(0);
+    compute_type<T> sums[channel_lanes];
+    for (isize i = 0; i < lanes; ++i) sums[i] = 0;
     view.each_reader(element % view.elements(), [&](isize position, isize tap) {
       const isize place = item * view.positions() + position - first;
       if (place < 0 || place >= count) return;
@@ -89,7 +89,7 @@ template <class T, window_config C> struct collect_patches_kernel {
       for (isize i = 0; i < lanes; ++i) sums[i] += terms[i];
     });
     T* const to = dx + element * channels + group * channels_of_group + channel;
-    for (isize i = 0; i < lanes; ++i) to[i] += sums[i];
+    for (isize i = 0; i < lanes; ++i) to[i] = to[i] + sums[i];
   }
 };
 
@@ -110,7 +110,7 @@ template <class T, window_config C, bool Backward> struct depthwise_kernel {
     const T* const item = from + row / own * other * channels + channel;
     const T* const w = weight + channel;
     T* const result = to + row * channels + channel;
-    T sums[channel_lanes];
+    compute_type<T> sums[channel_lanes];
     for (isize i = 0; i < lanes; ++i) sums[i] = bias ? bias[channel + i] : T(0);
     const auto add = [&](isize place, isize tap) {
       for (isize i = 0; i < lanes; ++i) sums[i] += w[tap * channels + i] * item[place * channels + i];
@@ -138,8 +138,8 @@ template <class T, window_config C> struct depthwise_weight_kernel {
     const isize item = row / C.taps(), tap = row % C.taps();
     const T* const from = x + item * view.elements() * channels + channel;
     const T* const gradient = dy + item * view.positions() * channels + channel;
-    T total[channel_lanes];
-    for (isize i = 0; i < lanes; ++i) total[i] = T(0);
+    compute_type<T> total[channel_lanes];
+    for (isize i = 0; i < lanes; ++i) total[i] = 0;
     each_position<0>(tap / taps_2 / taps_1, [&](isize position_0, isize element_0) {
       each_position<1>(tap / taps_2 % taps_1, [&](isize position_1, isize element_1) {
         each_position<2>(tap % taps_2, [&](isize position_2, isize element_2) {

@@ -4,8 +4,8 @@
 
 namespace multifuse::detail {
 
-template <class T> struct copy_rows_kernel {
-  const T* from;
+template <class T, class From = T> struct copy_rows_kernel {
+  const From* from;
   isize from_stride;
   T* to;
   isize to_stride;
@@ -13,7 +13,7 @@ template <class T> struct copy_rows_kernel {
 
   MULTIFUSE_HD void operator()(isize row, isize column) const {
     T& target = to[row * to_stride + column];
-    const T x = from[row * from_stride + column];
+    const From x = from[row * from_stride + column];
     target = accumulate ? target + x : x;
   }
 };

@@ -43,18 +43,19 @@ struct dropout_op {
   /// Four neighboring elements share one draw of four words. Public, because a CUDA compiler must be able to name a
   /// kernel's type.
   template <class T> struct kernel {
+    using C = compute_type<T>;
     const T* from;
     T* to;
     isize size;
     random_key key;
     double rate;
-    T scale;
+    C scale;
     bool accumulate;
     MULTIFUSE_HD void operator()(isize, isize quad) const {
       const auto words = detail::philox(key, std::uint64_t(quad));
       const isize first = 4 * quad, count = size - first < 4 ? size - first : 4;
       for (isize i = 0; i < count; ++i) {
-        const T x = words.word[i] * 0x1p-32 >= rate ? from[first + i] * scale : T(0);
+        const C x = words.word[i] * 0x1p-32 >= rate ? from[first + i] * scale : C(0);
         T& target = to[first + i];
         target = accumulate ? target + x : x;
       }
@@ -63,7 +64,7 @@ struct dropout_op {
 
  private:
   template <class D, class T> void run(const T* from, T* to, isize size, bool accumulate) const {
-    D::for_each(1, (size + 3) / 4, kernel<T>{from, to, size, key, rate, T(1 / (1 - rate)), accumulate});
+    D::for_each(1, (size + 3) / 4, kernel<T>{from, to, size, key, rate, compute_type<T>(1 / (1 - rate)), accumulate});
   }
 };
 

@@ -74,7 +74,7 @@ template <class T> struct put_kernel {
       const isize id = ids[outer / where.middle * where.count + j];
       T* const target = to + (outer * where.extent + id) * where.inner;
       const T* const x = from + (outer * where.count + j) * where.inner;
-      for (isize column = first; column < last; ++column) target[column] += x[column];
+      for (isize column = first; column < last; ++column) target[column] = target[column] + x[column];
     }
   }
 };

@@ -76,8 +76,8 @@ template <class T> struct interpolate_kernel {
   MULTIFUSE_HD void operator()(isize row, isize column) const {
     const resize_taps taps = resize.taps(row % resize.to);
     const T* const from = x + row / resize.to * resize.from * inner + column;
-    T sum = 0;
-    for (isize k = 0; k < taps.count; ++k) sum += T(taps.weights[k]) * from[resize.inside(taps.first + k) * inner];
+    compute_type<T> sum = 0;
+    for (isize k = 0; k < taps.count; ++k) sum += compute_type<T>(taps.weights[k]) * from[resize.inside(taps.first + k) * inner];
     y[row * inner + column] = sum;
   }
 };
@@ -91,11 +91,11 @@ template <class T> struct interpolate_gradient_kernel {
   MULTIFUSE_HD void operator()(isize row, isize column) const {
     const isize j = row % resize.from;
     const T* const from = dy + row / resize.from * resize.to * inner + column;
-    T sum = 0;
+    compute_type<T> sum = 0;
     for (isize i = resize.first(j); i < resize.last(j); ++i) {
       const resize_taps taps = resize.taps(i);
       for (isize k = 0; k < taps.count; ++k)
-        if (resize.inside(taps.first + k) == j) sum += T(taps.weights[k]) * from[i * inner];
+        if (resize.inside(taps.first + k) == j) sum += compute_type<T>(taps.weights[k]) * from[i * inner];
     }
     T& target = dx[row * inner + column];
     target = accumulate ? target + sum : sum;

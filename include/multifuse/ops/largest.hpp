@@ -116,7 +116,7 @@ template <class Tag, isize Count> struct largest_values_op {
       for (isize k = 0; k < Count; ++k) {
         const isize place = full + places[short_one + k * inner] * inner;
         if constexpr (Back)
-          to[place] += from[short_one + k * inner];
+          to[place] = to[place] + from[short_one + k * inner];
         else
           to[short_one + k * inner] = from[place];
       }

@@ -12,34 +12,36 @@ namespace detail {
 /// Scale and bias as a kernel sees them; the first `Count` of the two are there.
 template <class T, std::size_t Count> struct layer_norm_weights {
   const T* each[2];
-  MULTIFUSE_HD T scale(isize i) const {
+  MULTIFUSE_HD compute_type<T> scale(isize i) const {
     if constexpr (Count > 0)
       return each[0][i];
     else
-      return T(1);
+      return 1;
   }
-  MULTIFUSE_HD T bias(isize i) const {
+  MULTIFUSE_HD compute_type<T> bias(isize i) const {
     if constexpr (Count > 1)
       return each[1][i];
     else
-      return T(0);
+      return 0;
   }
 };
 
 /// Two passes: the variance is the mean of squared distances from the mean, not a difference of large numbers.
 template <class T, std::size_t Count> struct layer_norm_forward_kernel {
   static constexpr bool works_on_a_row = true;
+  using C = compute_type<T>;
   const T* x;
   layer_norm_weights<T, Count> weights;
-  T *y, *mean, *inverse;  // the latter two per row
+  T* y;
+  C *mean, *inverse;  // per row
   isize width;
-  T epsilon;
+  C epsilon;
   MULTIFUSE_HD void operator()(isize row, isize) const {
     const T* in = x + row * width;
     T* out = y + row * width;
-    const T m = sum_of_terms<T>(width, [in](isize i) { return in[i]; }) / T(width);
-    const T squares = sum_of_terms<T>(width, [in, m](isize i) { return (in[i] - m) * (in[i] - m); });
-    const T r = T(1) / std::sqrt(squares / T(width) + epsilon);
+    const C m = sum_of_terms<C>(width, [in](isize i) { return in[i]; }) / C(width);
+    const C squares = sum_of_terms<C>(width, [in, m](isize i) { return (in[i] - m) * (in[i] - m); });
+    const C r = C(1) / std::sqrt(squares / C(width) + epsilon);
     for (isize i = 0; i < width; ++i) out[i] = (in[i] - m) * r * weights.scale(i) + weights.bias(i);
     mean[row] = m;
     inverse[row] = r;
@@ -48,22 +50,23 @@ template <class T, std::size_t Count> struct layer_norm_forward_kernel {
 
 template <class T, std::size_t Count> struct layer_norm_input_kernel {
   static constexpr bool works_on_a_row = true;
+  using C = compute_type<T>;
   const T *dy, *x;
   layer_norm_weights<T, Count> weights;
-  const T *mean, *inverse;
+  const C *mean, *inverse;
   T* dx;
   isize width;
   bool accumulate;
   MULTIFUSE_HD void operator()(isize row, isize) const {
     const T *g = dy + row * width, *in = x + row * width;
     T* out = dx + row * width;
-    const T m = mean[row], r = inverse[row];
+    const C m = mean[row], r = inverse[row];
     const auto& w = weights;
-    const T sum_g = sum_of_terms<T>(width, [g, &w](isize i) { return g[i] * w.scale(i); }) / T(width);
-    const T sum_gx =
-        sum_of_terms<T>(width, [g, in, m, &w](isize i) { return g[i] * w.scale(i) * (in[i] - m); }) * r / T(width);
+    const C sum_g = sum_of_terms<C>(width, [g, &w](isize i) { return g[i] * w.scale(i); }) / C(width);
+    const C sum_gx =
+        sum_of_terms<C>(width, [g, in, m, &w](isize i) { return g[i] * w.scale(i) * (in[i] - m); }) * r / C(width);
     for (isize i = 0; i < width; ++i) {
-      const T d = r * (g[i] * w.scale(i) - sum_g - (in[i] - m) * r * sum_gx);
+      const C d = r * (g[i] * w.scale(i) - sum_g - (in[i] - m) * r * sum_gx);
       out[i] = accumulate ? out[i] + d : d;
     }
   }
@@ -71,7 +74,8 @@ template <class T, std::size_t Count> struct layer_norm_input_kernel {
 
 /// The terms of the scale's gradient before they are summed over rows.
 template <class T> struct layer_norm_scale_kernel {
-  const T *dy, *x, *mean, *inverse;
+  const T *dy, *x;
+  const compute_type<T> *mean, *inverse;
   T* terms;
   isize width;
   MULTIFUSE_HD void operator()(isize row, isize i) const {
@@ -100,13 +104,17 @@ template <class Where> struct layer_norm_op {
   }
 
   /// Mean and inverse deviation of each row.
-  template <class D> struct statistics { tensor<D, shape_of_rows> mean, inverse; };
+  template <class D> struct statistics {
+    using numbers = tensor<compute_device<D>, shape_of_rows>;
+    numbers mean, inverse;
+  };
 
   template <class D, class S, class... W>
   auto forward(const tensor<D, S>& y, const tensor<D, S>& x, const tensor<D, W>&... weights) const {
     using T = typename D::scalar;
     const shape_of_rows rows_of_x(x.dims().leading());
-    statistics<D> state{tensor<D, shape_of_rows>(rows_of_x), tensor<D, shape_of_rows>(rows_of_x)};
+    using numbers = typename statistics<D>::numbers;
+    statistics<D> state{numbers(rows_of_x), numbers(rows_of_x)};
     D::for_each(rows_of_x.size(), 1,
                 detail::layer_norm_forward_kernel<T, sizeof...(W)>{x.data(),
                                                                    {{weights.data()...}},
@@ -114,7 +122,7 @@ template <class Where> struct layer_norm_op {
                                                                    state.mean.data(),
                                                                    state.inverse.data(),
                                                                    x.dims().last(),
-                                                                   T(epsilon)});
+                                                                   compute_type<T>(epsilon)});
     return state;
   }
 

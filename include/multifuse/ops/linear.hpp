@@ -10,9 +10,10 @@ template <class T, class Function> struct finish_linear_kernel {
   const T* bias;
   isize columns;
   MULTIFUSE_HD void operator()(isize r, isize c) const {
-    T& y = x[r * columns + c];
+    compute_type<T> y = x[r * columns + c];
     if (bias) y += bias[c];
     if constexpr (!std::is_void_v<Function>) y = Function::value(y);
+    x[r * columns + c] = y;
   }
 };
 

@@ -8,12 +8,12 @@ namespace detail {
 /// Distance of two tokens of an item: the sum of absolute differences.
 template <class T> struct token_distance_kernel {
   const T* x;
-  T* distances;  // [items, tokens, tokens]
+  compute_type<T>* distances;  // [items, tokens, tokens]
   isize tokens_of_item, width;
   MULTIFUSE_HD void operator()(isize row, isize other) const {
     const T* const a = x + row * width;
     const T* const b = x + (row / tokens_of_item * tokens_of_item + other) * width;
-    T total = T(0);
+    compute_type<T> total = 0;
     for (isize i = 0; i < width; ++i) total += a[i] > b[i] ? a[i] - b[i] : b[i] - a[i];
     distances[row * tokens_of_item + other] = total;
   }
@@ -38,7 +38,9 @@ template <class T> struct assign_to_medoids_kernel {
 /// The new medoid of a cluster: its token with the smallest weighted sum of distances to its other tokens. A cluster
 /// without tokens, which only equal medoids can leave, keeps its medoid.
 template <class T> struct move_medoids_kernel {
-  const T *distances, *weights;
+  using C = compute_type<T>;
+  const C* distances;
+  const T* weights;
   const std::int32_t* clusters;
   std::int32_t* medoids;
   isize tokens_of_item, count;
@@ -46,12 +48,12 @@ template <class T> struct move_medoids_kernel {
     const std::int32_t* const cluster = clusters + item * tokens_of_item;
     const T* const weight = weights + item * tokens_of_item;
     isize best = -1;
-    T least = T(0);
+    C least = 0;
     for (isize i = 0; i < tokens_of_item; ++i) {
       if (cluster[i] != std::int32_t(k)) continue;
-      const T* const row = distances + (item * tokens_of_item + i) * tokens_of_item;
-      T total = T(0);
-      for (isize j = 0; j < tokens_of_item; ++j) total += cluster[j] == std::int32_t(k) ? weight[j] * row[j] : T(0);
+      const C* const row = distances + (item * tokens_of_item + i) * tokens_of_item;
+      C total = 0;
+      for (isize j = 0; j < tokens_of_item; ++j) total += cluster[j] == std::int32_t(k) ? weight[j] * row[j] : C(0);
       if (best < 0 || total < least) best = i, least = total;
     }
     if (best >= 0) medoids[item * count + k] = std::int32_t(best);
@@ -91,12 +93,12 @@ constexpr auto medoid_places(const X& tokens, const W& scores, isize iterations)
     const auto evaluated = evaluate(scores);
     const auto& weights = plain_tensor(evaluated);
     const isize each = of_scores.last(), items = of_scores.leading();
-    const tensor<device, flat> distances(flat(items * each * each));
+    const tensor<compute_device<device>, flat> distances(flat(items * each * each));
     const tensor<integers, flat> clusters(flat(items * each));
     device::for_each(items * each, each,
                 detail::token_distance_kernel<scalar>{x.data(), distances.data(), each, x.dims().last()});
     for (isize i = 0; i < iterations; ++i) {
-      device::for_each(items, each, detail::assign_to_medoids_kernel<scalar>{distances.data(), medoids.data(), clusters.data(),
+      device::for_each(items, each, detail::assign_to_medoids_kernel<compute_type<scalar>>{distances.data(), medoids.data(), clusters.data(),
                                                                    each, Count});
       device::for_each(items, Count, detail::move_medoids_kernel<scalar>{distances.data(), weights.data(), clusters.data(),
                                                                medoids.data(), each, Count});

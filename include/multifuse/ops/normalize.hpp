@@ -11,14 +11,16 @@ namespace detail {
 
 template <class T> struct normalize_kernel {
   static constexpr bool works_on_a_row = true;
+  using C = compute_type<T>;
   const T* x;
-  T *y, *norms;
+  T* y;
+  C* norms;
   isize width;
-  T epsilon;
+  C epsilon;
   MULTIFUSE_HD void operator()(isize row, isize) const {
     const T* in = x + row * width;
-    const T norm = std::sqrt(sum_of_terms<T>(width, [in](isize i) { return in[i] * in[i]; }));
-    const T inverse = T(1) / (norm < epsilon ? epsilon : norm);
+    const C norm = std::sqrt(sum_of_terms<C>(width, [in](isize i) { return in[i] * in[i]; }));
+    const C inverse = C(1) / (norm < epsilon ? epsilon : norm);
     for (isize i = 0; i < width; ++i) y[row * width + i] = in[i] * inverse;
     norms[row] = norm;
   }
@@ -27,19 +29,21 @@ template <class T> struct normalize_kernel {
 /// dx = (dy - y (y . dy)) / norm; where epsilon took the norm's place, y is linear in x: dx = dy / epsilon.
 template <class T> struct normalize_gradient_kernel {
   static constexpr bool works_on_a_row = true;
-  const T *dy, *y, *norms;
+  using C = compute_type<T>;
+  const T *dy, *y;
+  const C* norms;
   T* dx;
   isize width;
-  T epsilon;
+  C epsilon;
   bool accumulate;
   MULTIFUSE_HD void operator()(isize row, isize) const {
     const T *g = dy + row * width, *out = y + row * width;
     T* to = dx + row * width;
     const bool linear = norms[row] < epsilon;
-    const T inverse = T(1) / (linear ? epsilon : norms[row]);
-    const T along = linear ? T(0) : sum_of_terms<T>(width, [g, out](isize i) { return g[i] * out[i]; });
+    const C inverse = C(1) / (linear ? epsilon : norms[row]);
+    const C along = linear ? C(0) : sum_of_terms<C>(width, [g, out](isize i) { return g[i] * out[i]; });
     for (isize i = 0; i < width; ++i) {
-      const T d = (g[i] - out[i] * along) * inverse;
+      const C d = (g[i] - out[i] * along) * inverse;
       to[i] = accumulate ? to[i] + d : d;
     }
   }
@@ -57,23 +61,25 @@ struct l2_normalize_op {
   template <class S> constexpr S shape(const S& x) const { return x; }
   template <class S> constexpr double flops(const S& y, const S&) const { return 3.0 * double(y.size()); }
 
+  template <class D> using norms_of_rows = tensor<compute_device<D>, norms_shape>;
+
   /// Returns the norm of each row.
-  template <class D, class S> tensor<D, norms_shape> forward(const tensor<D, S>& y, const tensor<D, S>& x) const {
+  template <class D, class S> norms_of_rows<D> forward(const tensor<D, S>& y, const tensor<D, S>& x) const {
     using T = typename D::scalar;
-    tensor<D, norms_shape> norms(norms_shape(x.dims().leading()));
+    norms_of_rows<D> norms(norms_shape(x.dims().leading()));
     D::for_each(x.dims().leading(), 1,
-                detail::normalize_kernel<T>{x.data(), y.data(), norms.data(), x.dims().last(), T(epsilon)});
+                detail::normalize_kernel<T>{x.data(), y.data(), norms.data(), x.dims().last(), compute_type<T>(epsilon)});
     return norms;
   }
   template <class D, class S>
-  void backward(const tensor<D, S>& dy, const tensor<D, S>& y, const tensor<D, norms_shape>& norms, const tensor<D, S>&,
+  void backward(const tensor<D, S>& dy, const tensor<D, S>& y, const norms_of_rows<D>& norms, const tensor<D, S>&,
                 const gradient_sink<D, S>& dx) const {
     using T = typename D::scalar;
     if (!dx) return;
     const auto to = dx.open();
     D::for_each(dy.dims().leading(), 1,
                 detail::normalize_gradient_kernel<T>{dy.data(), y.data(), norms.data(), to.data, dy.dims().last(),
-                                                     T(epsilon), to.beta != T(0)});
+                                                     compute_type<T>(epsilon), to.beta != T(0)});
   }
 };
 

@@ -88,8 +88,8 @@ template <window_config C> struct max_pool_op {
     MULTIFUSE_HD void operator()(isize row, isize block) const { detail::run_channels(*this, row, block, channels); }
     template <class Count> MULTIFUSE_HD void run(isize row, isize channel, Count lanes) const {
       const isize item = row / view.elements() * view.positions() * channels + channel;
-      T total[detail::channel_lanes];
-      for (isize i = 0; i < lanes; ++i) total[i] = T(0);
+      compute_type<T> total[detail::channel_lanes];
+      for (isize i = 0; i < lanes; ++i) total[i] = 0;
       view.each_reader(row % view.elements(), [&](isize position, isize tap) {
         const T* const gradient = dy + item + position * channels;
         const std::int32_t* const best = taps + item + position * channels;
@@ -141,21 +141,21 @@ template <window_config C, padding_counts Padding> struct average_pool_op {
       const isize own = Backward ? view.elements() : view.positions();
       const isize other = Backward ? view.positions() : view.elements();
       const T* const item = from + row / own * other * channels + channel;
-      T total[detail::channel_lanes];
-      for (isize i = 0; i < lanes; ++i) total[i] = T(0);
-      const auto add = [&](isize place, T weight) {
+      compute_type<T> total[detail::channel_lanes];
+      for (isize i = 0; i < lanes; ++i) total[i] = 0;
+      const auto add = [&](isize place, compute_type<T> weight) {
         for (isize i = 0; i < lanes; ++i) total[i] += weight * item[place * channels + i];
       };
       if constexpr (Backward) {
         view.each_reader(row % own, [&](isize position, isize) { add(position, weight_of(position)); });
       } else {
-        const T weight = weight_of(row % own);
+        const compute_type<T> weight = weight_of(row % own);
         view.each_source(row % own, [&](isize element, isize) { add(element, weight); });
       }
       T* const result = to + row * channels + channel;
       for (isize i = 0; i < lanes; ++i) result[i] = accumulate ? result[i] + total[i] : total[i];
     }
-    MULTIFUSE_HD T weight_of(isize position) const {
+    MULTIFUSE_HD compute_type<T> weight_of(isize position) const {
       isize count = C.taps();
       if constexpr (Padding == padding_counts::no) {
         count = 0;

@@ -1,5 +1,5 @@
 #pragma once
-#include "../core/types.hpp"
+#include "../core/bf16.hpp"
 
 /// Reductions of one row inside a kernel. Eight lanes vectorize, which one running value cannot, and round less.
 namespace multifuse::detail {
@@ -16,15 +16,16 @@ template <class T, class Term> MULTIFUSE_HD inline T sum_of_terms(isize n, const
 }
 
 /// The largest of n >= 1 elements; NaN behind the first element is passed over.
-template <class T> MULTIFUSE_HD inline T largest_of_row(const T* x, isize n) {
-  T lanes[8];
+template <class T> MULTIFUSE_HD inline compute_type<T> largest_of_row(const T* x, isize n) {
+  using C = compute_type<T>;
+  C lanes[8];
   for (isize lane = 0; lane < 8; ++lane) lanes[lane] = x[0];
   isize i = 0;
   for (; i + 8 <= n; i += 8)
-    for (isize lane = 0; lane < 8; ++lane) lanes[lane] = x[i + lane] > lanes[lane] ? x[i + lane] : lanes[lane];
-  T most = lanes[0];
+    for (isize lane = 0; lane < 8; ++lane) lanes[lane] = C(x[i + lane]) > lanes[lane] ? C(x[i + lane]) : lanes[lane];
+  C most = lanes[0];
   for (isize lane = 1; lane < 8; ++lane) most = lanes[lane] > most ? lanes[lane] : most;
-  for (; i < n; ++i) most = x[i] > most ? x[i] : most;
+  for (; i < n; ++i) most = C(x[i]) > most ? C(x[i]) : most;
   return most;
 }
 

@@ -16,17 +16,26 @@ template <class T, bool Logarithm> struct softmax_kernel {
   T* y;
   isize width;
   MULTIFUSE_HD void operator()(isize row, isize) const {
+    using C = compute_type<T>;
+    constexpr bool keeps = std::is_same_v<T, C>;  // the exponentials; what is stored rounded is computed again
     const T* in = x + row * width;
     T* out = y + row * width;
-    const T most = largest_of_row(in, width);
-    for (isize i = 0; i < width; ++i) out[i] = math::exp(in[i] - most);
-    const T total = sum_of_terms<T>(width, [out](isize i) { return out[i]; });
+    const C most = largest_of_row(in, width);
+    if constexpr (keeps)
+      for (isize i = 0; i < width; ++i) out[i] = math::exp(in[i] - most);
+    const auto power = [in, out, most](isize i) -> C {
+      if constexpr (keeps)
+        return out[i];
+      else
+        return math::exp(in[i] - most);
+    };
+    const C total = sum_of_terms<C>(width, power);
     if constexpr (Logarithm) {
-      const T shift = std::log(total);
+      const C shift = std::log(total);
       for (isize i = 0; i < width; ++i) out[i] = in[i] - most - shift;
     } else {
-      const T inverse = T(1) / total;
-      for (isize i = 0; i < width; ++i) out[i] *= inverse;
+      const C inverse = C(1) / total;
+      for (isize i = 0; i < width; ++i) out[i] = power(i) * inverse;
     }
   }
 };
@@ -41,9 +50,10 @@ template <class T, bool Logarithm> struct softmax_gradient_kernel {
   MULTIFUSE_HD void operator()(isize row, isize) const {
     const T *g = dy + row * width, *out = y + row * width;
     T* to = dx + row * width;
-    const T total = sum_of_terms<T>(width, [g, out](isize i) { return Logarithm ? g[i] : g[i] * out[i]; });
+    using C = compute_type<T>;
+    const C total = sum_of_terms<C>(width, [g, out](isize i) { return Logarithm ? C(g[i]) : g[i] * out[i]; });
     for (isize i = 0; i < width; ++i) {
-      const T d = Logarithm ? g[i] - math::exp(out[i]) * total : out[i] * (g[i] - total);
+      const C d = Logarithm ? g[i] - math::exp(C(out[i])) * total : out[i] * (g[i] - total);
       to[i] = accumulate ? to[i] + d : d;
     }
   }

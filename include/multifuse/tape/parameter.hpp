@@ -67,6 +67,7 @@ template <packs_weights D> class packed_copy<D> {
  public:
   template <class S> void make(const tensor<D, S>& values) {
     const isize rows = values.dims()[0], columns = values.dims()[1];
+    if (D::packed_size(rows, columns) == 0) return;
     elements_ = tensor<D, shape<samples<>>>(shape<samples<>>(D::packed_size(rows, columns)));
     D::pack(elements_.data(), rows, columns, values.data());
     changes_ = values.owner().changes();

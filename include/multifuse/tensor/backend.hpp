@@ -1,7 +1,7 @@
 #pragma once
 #include <concepts>
 
-#include "../core/types.hpp"
+#include "../core/bf16.hpp"
 
 namespace multifuse {
 
@@ -31,6 +31,8 @@ struct example_kernel {
 /// - `multiply(batch, m, n, k, alpha, a, b, beta, c)`: c[m, n] = alpha a[m, k] b[k, n] + beta c for each matrix of a
 ///   batch (beta 0: c is not read)
 /// - `sum(outer, reduced, inner, x, beta, y)`: y[outer, inner] = sum over the middle axis of x + beta y
+/// Both compute and sum in `compute_type<scalar>`, that of alpha and beta, and round once; where that is another type, c
+/// and y may be of it instead.
 /// An operation uses a faster kernel of the backend where it declares one:
 /// - `attention_forward(arguments, y, log_normalizers)` and `attention_backward(arguments, gradients)`, see
 ///   `attention_arguments`: without a matrix of scores in memory

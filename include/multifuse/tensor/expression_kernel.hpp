@@ -1,20 +1,21 @@
 #pragma once
 #include <type_traits>
 
+#include "../core/bf16.hpp"
 #include "expression.hpp"
 
 /// Expressions as trees of plain structs that a kernel can carry to a device: `at(row, column, place)` reads element
-/// `place` = row * columns + column of the result.
+/// `place` = row * columns + column of the result, as what its type is computed with.
 namespace multifuse::detail {
 
 template <class T> struct load_element {
   const T* elements;
-  MULTIFUSE_HD T at(isize, isize, isize place) const { return elements[place]; }
+  MULTIFUSE_HD compute_type<T> at(isize, isize, isize place) const { return elements[place]; }
 };
 
-template <class T> struct load_number {
-  T value;
-  MULTIFUSE_HD T at(isize, isize, isize) const { return value; }
+template <class C> struct load_number {
+  C value;
+  MULTIFUSE_HD C at(isize, isize, isize) const { return value; }
 };
 
 /// An operand without some of the result's axes. `LastAxis`: it has the last one.
@@ -23,7 +24,7 @@ template <class T, std::size_t Leading, bool LastAxis> struct load_broadcast {
   isize extents[Leading ? Leading : 1];
   isize strides[Leading ? Leading : 1];  // 0 along missing axes
 
-  MULTIFUSE_HD T at(isize row, isize column, isize) const {
+  MULTIFUSE_HD compute_type<T> at(isize row, isize column, isize) const {
     isize offset = 0;
     for (isize i = isize(Leading) - 1; i >= 0; --i) {
       offset += row % extents[i] * strides[i];
@@ -79,7 +80,7 @@ template <class T, class R, class S> auto make_broadcast(const R& result, const 
 /// The kernel form of an expression's operand whose result has shape R and scalar T.
 template <class T, class R, class X> auto make_load(const R& result, const X& x) {
   if constexpr (std::is_same_v<X, number>) {
-    return load_number<T>{T(x.value)};
+    return load_number<compute_type<T>>{compute_type<T>(x.value)};
   } else if constexpr (is_pointwise<X>) {
     return [&]<class F, class... A>(const pointwise<F, A...>& e) {
       return [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -129,32 +130,32 @@ template <class... G> struct pointwise_target {
   pack<G...> operands;
 };
 
-template <class T, class K>
-MULTIFUSE_HD void push(const K&, const element_target<T>& target, isize, isize, isize place, T d) {
+template <class C, class K, class T>
+MULTIFUSE_HD void push(const K&, const element_target<T>& target, isize, isize, isize place, C d) {
   if (target.gradient) target.gradient[place] = target.accumulate ? target.gradient[place] + d : d;
 }
 
-template <class T, class F, class... K, class... G>
+template <class C, class F, class... K, class... G>
 MULTIFUSE_HD void push(const load_pointwise<F, K...>& e, const pointwise_target<G...>& target, isize row, isize column,
-                       isize place, T d);
+                       isize place, C d);
 
-template <std::size_t I, class T, class K, class G>
-MULTIFUSE_HD void push_operand(const K& e, const G& target, isize row, isize column, isize place, T d) {
+template <std::size_t I, class C, class K, class G>
+MULTIFUSE_HD void push_operand(const K& e, const G& target, isize row, isize column, isize place, C d) {
   if constexpr (std::remove_cvref_t<decltype(get<I>(target.operands))>::wanted)
-    push<T>(get<I>(e.operands), get<I>(target.operands), row, column, place, d);
+    push<C>(get<I>(e.operands), get<I>(target.operands), row, column, place, d);
 }
 
-template <class T, class F, class... K, class... G, std::size_t... I>
+template <class C, class F, class... K, class... G, std::size_t... I>
 MULTIFUSE_HD void push_all(const load_pointwise<F, K...>& e, const pointwise_target<G...>& target, isize row,
-                           isize column, isize place, T d, std::index_sequence<I...>) {
+                           isize column, isize place, C d, std::index_sequence<I...>) {
   const auto s = e.function.slopes(get<I>(e.operands).at(row, column, place)...);
-  (push_operand<I, T>(e, target, row, column, place, d * s.slope[I]), ...);
+  (push_operand<I, C>(e, target, row, column, place, d * s.slope[I]), ...);
 }
 
-template <class T, class F, class... K, class... G>
+template <class C, class F, class... K, class... G>
 MULTIFUSE_HD void push(const load_pointwise<F, K...>& e, const pointwise_target<G...>& target, isize row, isize column,
-                       isize place, T d) {
-  push_all<T>(e, target, row, column, place, d, std::index_sequence_for<K...>{});
+                       isize place, C d) {
+  push_all<C>(e, target, row, column, place, d, std::index_sequence_for<K...>{});
 }
 
 template <class T, class K, class G> struct push_kernel {
@@ -164,7 +165,7 @@ template <class T, class K, class G> struct push_kernel {
   G targets;
   MULTIFUSE_HD void operator()(isize row, isize column) const {
     const isize place = row * columns + column;
-    push<T>(expression, targets, row, column, place, result_gradient[place]);
+    push<compute_type<T>>(expression, targets, row, column, place, result_gradient[place]);
   }
 };
 

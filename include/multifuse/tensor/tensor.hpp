@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "../core/bf16.hpp"
 #include "cost.hpp"
 #include "memory_pool.hpp"
 #include "shape.hpp"
@@ -118,6 +119,9 @@ template <class S> class tensor<meta, S> {
 
 /// The same backend with another scalar: `rebind<cpu<float>, std::int32_t>` is `cpu<std::int32_t>`.
 template <class D, class T> using rebind = typename D::template with_scalar<T>;
+
+/// The same backend for what its elements are computed with: `compute_device<cpu<bf16>>` is `cpu<float>`.
+template <class D> using compute_device = rebind<D, compute_type<typename D::scalar>>;
 
 namespace detail {
 [[noreturn, gnu::cold, gnu::noinline]] inline void refuse_empty_handle() {

@@ -17,27 +17,28 @@ struct adam_options {
 namespace detail {
 
 template <class T> struct adam_kernel {
-  T* values;
+  using C = compute_type<T>;
+  master_weights<T> weights;
   const T* gradients;
-  T* means;
-  T* squares;
+  C* means;
+  C* squares;
   const std::int32_t* group_of_block;
-  const T* factors;
-  T rate, first_beta, second_beta, epsilon, shrinkage, decay;
-  T mean_correction, root_correction;  // 1 / (1 - beta1^t), 1 / sqrt(1 - beta2^t)
+  const C* factors;
+  C rate, first_beta, second_beta, epsilon, shrinkage, decay;
+  C mean_correction, root_correction;  // 1 / (1 - beta1^t), 1 / sqrt(1 - beta2^t)
 
   MULTIFUSE_HD void operator()(isize block, isize lane) const {
     const isize i = block * 16 + lane;
-    const T* const factor = factors + 2 * group_of_block[block];
-    const T value = values[i];
-    const T gradient = gradients[i] + decay * factor[1] * value;
-    const T mean = first_beta * means[i] + (T(1) - first_beta) * gradient;
-    const T square = second_beta * squares[i] + (T(1) - second_beta) * gradient * gradient;
+    const C* const factor = factors + 2 * group_of_block[block];
+    const C value = weights.load(i);
+    const C gradient = gradients[i] + decay * factor[1] * value;
+    const C mean = first_beta * means[i] + (C(1) - first_beta) * gradient;
+    const C square = second_beta * squares[i] + (C(1) - second_beta) * gradient * gradient;
     means[i] = mean;
     squares[i] = square;
-    const T own_rate = rate * factor[0];
-    values[i] = value * (T(1) - own_rate * shrinkage * factor[1]) -
-                own_rate * mean * mean_correction / (math::sqrt(square) * root_correction + epsilon);
+    const C own_rate = rate * factor[0];
+    weights.store(i, value * (C(1) - own_rate * shrinkage * factor[1]) -
+                         own_rate * mean * mean_correction / (math::sqrt(square) * root_correction + epsilon));
   }
 };
 
@@ -61,29 +62,30 @@ template <class D> class adam : public optimizer<D> {
   /// One step along the gradients, at this learning rate times the factors of the rules.
   void step(double learning_rate) {
     using T = typename D::scalar;
+    using C = compute_type<T>;
     detail::check_setting("adam::step", "learning rate", learning_rate, 1e9);
     const auto steps = static_cast<double>(++this->steps_);
     D::for_each(
         this->blocks(), parameter_groups<D>::block,
         detail::adam_kernel<T>{
-            this->flat_.values.data(), this->flat_.gradients.data(), means_.data(), squares_.data(),
-            this->groups_.group_of_block.data(), this->groups_.factors.data(), T(learning_rate), T(options_.first_beta),
-            T(options_.second_beta), T(options_.epsilon), T(options_.decoupled ? options_.weight_decay : 0),
-            T(options_.decoupled ? 0 : options_.weight_decay), T(1 / (1 - std::pow(options_.first_beta, steps))),
-            T(1 / std::sqrt(1 - std::pow(options_.second_beta, steps)))});
+            this->weights(), this->flat_.gradients.data(), means_.data(), squares_.data(),
+            this->groups_.group_of_block.data(), this->groups_.factors.data(), C(learning_rate), C(options_.first_beta),
+            C(options_.second_beta), C(options_.epsilon), C(options_.decoupled ? options_.weight_decay : 0),
+            C(options_.decoupled ? 0 : options_.weight_decay), C(1 / (1 - std::pow(options_.first_beta, steps))),
+            C(1 / std::sqrt(1 - std::pow(options_.second_beta, steps)))});
     this->flat_.values.owner().note_change();
   }
 
   /// What a checkpoint must hold: calls `f(name, number)` and `f(name, tensor)`, whose elements may be set.
   template <class F> void for_each_state(F&& f) {
-    f("steps", this->steps_);
+    this->for_each_common_state(f);
     this->for_each_part("mean", means_, f);
     this->for_each_part("square", squares_, f);
   }
 
  private:
   adam_options options_;
-  typename optimizer<D>::flat_tensor means_, squares_;
+  typename optimizer<D>::state_tensor means_, squares_;
 };
 
 }  // namespace multifuse

@@ -29,8 +29,8 @@ template <class T> struct sum_of_squares_kernel {
 
 template <class T> struct scale_kernel {
   T* elements;
-  T factor;
-  MULTIFUSE_HD void operator()(isize, isize i) const { elements[i] *= factor; }
+  compute_type<T> factor;
+  MULTIFUSE_HD void operator()(isize, isize i) const { elements[i] = elements[i] * factor; }
 };
 
 /// Throws argument_error for the first parameter with a gradient that is not finite.
@@ -74,7 +74,7 @@ template <class D> double clip_global_norm(const flat_parameters<D>& flat, doubl
   const double norm = global_norm(flat);
   using T = typename D::scalar;
   if (norm > limit)
-    D::for_each(1, flat.gradients.size(), detail::scale_kernel<T>{flat.gradients.data(), T(limit / norm)});
+    D::for_each(1, flat.gradients.size(), detail::scale_kernel<T>{flat.gradients.data(), compute_type<T>(limit / norm)});
   return norm;
 }
 
@@ -91,7 +91,7 @@ template <class D> isize clip_each_norm(const flat_parameters<D>& flat, double l
     T* const gradient = flat.gradients.data() + entry.offset;
     const double norm = std::sqrt(detail::squared_norm(flat, gradient, entry.count));
     if (norm <= limit) continue;
-    D::for_each(1, entry.count, detail::scale_kernel<T>{gradient, T(limit / norm)});
+    D::for_each(1, entry.count, detail::scale_kernel<T>{gradient, compute_type<T>(limit / norm)});
     ++scaled;
   }
   return scaled;

@@ -9,10 +9,11 @@ namespace multifuse {
 namespace detail {
 
 template <class T> struct average_kernel {
+  using C = compute_type<T>;
   T* average;
   const T* latest;
-  T decay;
-  MULTIFUSE_HD void operator()(isize, isize i) const { average[i] = decay * average[i] + (T(1) - decay) * latest[i]; }
+  C decay;
+  MULTIFUSE_HD void operator()(isize, isize i) const { average[i] = decay * average[i] + (C(1) - decay) * latest[i]; }
 };
 
 template <class L>
@@ -40,7 +41,7 @@ template <class Model> void average_into(Model& average, const Model& latest, do
       using T = typename L::scalar;
       const T* const from = static_cast<const T*>(sources[next++]);
       if constexpr (is_parameter<L>)
-        L::device::for_each(1, L::count, detail::average_kernel<T>{leaf.value().data(), from, T(decay)});
+        L::device::for_each(1, L::count, detail::average_kernel<T>{leaf.value().data(), from, compute_type<T>(decay)});
       else
         L::device::copy(leaf.value().data(), from, L::count);
       leaf.value().owner().note_change();

@@ -81,12 +81,12 @@ inline parameter_factors factors_of(const std::vector<parameter_rule>& rules, st
 template <class D> struct parameter_groups {
   static constexpr isize block = 16;
   tensor<rebind<D, std::int32_t>, shape<samples<>>> group_of_block;
-  tensor<D, shape<samples<>>> factors;  ///< [group, 2]: learning rate, weight decay
+  tensor<compute_device<D>, shape<samples<>>> factors;  ///< [group, 2]: learning rate, weight decay
   isize groups = 0;
 
   parameter_groups() = default;
   parameter_groups(const flat_parameters<D>& flat, const std::vector<parameter_rule>& rules) {
-    using T = typename D::scalar;
+    using T = compute_type<typename D::scalar>;
     std::vector<parameter_factors> known;
     std::vector<std::int32_t> numbers(static_cast<std::size_t>(flat.gradients.size() / block));
     for (const auto& entry : flat.entries) {

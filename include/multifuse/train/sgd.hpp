@@ -13,22 +13,23 @@ struct sgd_options {
 namespace detail {
 
 template <class T> struct sgd_kernel {
-  T* values;
+  using C = compute_type<T>;
+  master_weights<T> weights;
   const T* gradients;
-  T* velocities;
+  C* velocities;
   const std::int32_t* group_of_block;
-  const T* factors;
-  T rate, momentum, decay;
+  const C* factors;
+  C rate, momentum, decay;
   bool nesterov;
 
   MULTIFUSE_HD void operator()(isize block, isize lane) const {
     const isize i = block * 16 + lane;
-    const T* const factor = factors + 2 * group_of_block[block];
-    const T value = values[i];
-    const T gradient = gradients[i] + decay * factor[1] * value;
-    const T velocity = momentum * velocities[i] + gradient;
+    const C* const factor = factors + 2 * group_of_block[block];
+    const C value = weights.load(i);
+    const C gradient = gradients[i] + decay * factor[1] * value;
+    const C velocity = momentum * velocities[i] + gradient;
     velocities[i] = velocity;
-    values[i] = value - rate * factor[0] * (nesterov ? gradient + momentum * velocity : velocity);
+    weights.store(i, value - rate * factor[0] * (nesterov ? gradient + momentum * velocity : velocity));
   }
 };
 
@@ -50,25 +51,26 @@ template <class D> class sgd : public optimizer<D> {
   /// One step along the gradients, at this learning rate times the factors of the rules.
   void step(double learning_rate) {
     using T = typename D::scalar;
+    using C = compute_type<T>;
     detail::check_setting("sgd::step", "learning rate", learning_rate, 1e9);
     D::for_each(
         this->blocks(), parameter_groups<D>::block,
-        detail::sgd_kernel<T>{this->flat_.values.data(), this->flat_.gradients.data(), velocities_.data(),
-                              this->groups_.group_of_block.data(), this->groups_.factors.data(), T(learning_rate),
-                              T(options_.momentum), T(options_.weight_decay), options_.nesterov});
+        detail::sgd_kernel<T>{this->weights(), this->flat_.gradients.data(), velocities_.data(),
+                              this->groups_.group_of_block.data(), this->groups_.factors.data(), C(learning_rate),
+                              C(options_.momentum), C(options_.weight_decay), options_.nesterov});
     this->flat_.values.owner().note_change();
     ++this->steps_;
   }
 
   /// What a checkpoint must hold: calls `f(name, number)` and `f(name, tensor)`, whose elements may be set.
   template <class F> void for_each_state(F&& f) {
-    f("steps", this->steps_);
+    this->for_each_common_state(f);
     this->for_each_part("momentum", velocities_, f);
   }
 
  private:
   sgd_options options_;
-  typename optimizer<D>::flat_tensor velocities_;
+  typename optimizer<D>::state_tensor velocities_;
 };
 
 }  // namespace multifuse

@@ -31,9 +31,9 @@
 namespace multifuse {
 
 /// The vector instructions that the processor's kernels exist for, each including the ones before.
-enum class instruction_set { portable, avx2, avx512 };
+enum class instruction_set { portable, avx2, avx512, avx512_bf16 };
 
-inline constexpr const char* instruction_set_names[] = {"portable", "avx2", "avx512"};
+inline constexpr const char* instruction_set_names[] = {"portable", "avx2", "avx512", "avx512_bf16"};
 
 /// The best that this processor has.
 inline instruction_set best_instruction_set() {
@@ -42,6 +42,7 @@ inline instruction_set best_instruction_set() {
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (avx512 && __builtin_cpu_supports("avx512bf16")) return instruction_set::avx512_bf16;
   return avx512 ? instruction_set::avx512 : avx2 ? instruction_set::avx2 : instruction_set::portable;
 #else
   return instruction_set::portable;
@@ -70,7 +71,7 @@ inline std::atomic<instruction_set>& chosen_instruction_set() {
 }  // namespace detail
 
 /// The instructions that kernels use: the best of this processor, unless the environment variable
-/// MULTIFUSE_INSTRUCTIONS (portable, avx2, avx512) or `use_instructions` says otherwise.
+/// MULTIFUSE_INSTRUCTIONS (portable, avx2, avx512, avx512_bf16) or `use_instructions` says otherwise.
 inline instruction_set instructions_in_use() {
   return detail::chosen_instruction_set().load(std::memory_order_relaxed);
 }

@@ -73,6 +73,7 @@ namespace multifuse::detail {
 template <class F> decltype(auto) with_loops_in_use(const F& f) {
 #if defined(__x86_64__)
   switch (instructions_in_use()) {
+    case instruction_set::avx512_bf16:
     case instruction_set::avx512:
       return f(avx512::loops{});
     case instruction_set::avx2:
@@ -84,10 +85,17 @@ template <class F> decltype(auto) with_loops_in_use(const F& f) {
   return f(portable::loops{});
 }
 
+/// kernel(row, column) for some rows and columns.
+template <class Kernel>
+void for_each_in_use(isize first_row, isize last_row, isize first_column, isize last_column, const Kernel& kernel) {
+  with_loops_in_use([&](auto loops) { loops.for_each(first_row, last_row, first_column, last_column, kernel); });
+}
+
 /// The kernels of the instructions in use.
 template <class T> const matrix_kernels<T>& matrix_kernels_in_use() {
 #if defined(__x86_64__)
   switch (instructions_in_use()) {
+    case instruction_set::avx512_bf16:
     case instruction_set::avx512:
       return avx512::kernels<T>::all;
     case instruction_set::avx2:
@@ -103,6 +111,7 @@ template <class T> const matrix_kernels<T>& matrix_kernels_in_use() {
 template <class T> const attention_kernels<T>& attention_kernels_in_use() {
 #if defined(__x86_64__)
   switch (instructions_in_use()) {
+    case instruction_set::avx512_bf16:
     case instruction_set::avx512:
       return avx512::kernels_of_attention<T>;
     case instruction_set::avx2:

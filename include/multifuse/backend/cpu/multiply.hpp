@@ -37,29 +37,11 @@ template <class T> class product_workspace {
 
 /// What a product may know and do beyond alpha a b + beta c.
 template <class T> struct product_extras {
-  const T* packed = nullptr;  ///< b as `pack_columns` laid it out
+  const T* packed = nullptr;  ///< b as `pack` of the product laid it out
   const T* bias = nullptr;    ///< of each column
-  void (*finish)(T* first, isize stride, isize rows, isize columns) = nullptr;  ///< changes results in the cache
+  /// Changes results while they are in the cache.
+  void (*finish)(compute_type<T>* first, isize stride, isize rows, isize columns) = nullptr;
 };
-
-/// Elements that `pack_columns` writes.
-template <class T> isize packed_size(isize n, isize k) {
-  const isize width = matrix_kernels_in_use<T>().columns;
-  return (n + width - 1) / width * width * k;
-}
-
-/// Lays the right matrix of a product out as kernels read it: panels of as many columns as a tile has, row by row.
-template <class T> void pack_columns(T* to, isize n, isize k, matrix<const T> b) {
-  const auto& kernels = matrix_kernels_in_use<T>();
-  std::fill_n(to, packed_size<T>(n, k), T(0));
-  for (isize j = 0; j < n; j += kernels.columns, to += kernels.columns * k) {
-    const isize columns = std::min(kernels.columns, n - j);
-    if (b.order == layout::transposed)
-      kernels.transpose(to, kernels.columns, b.data + j * b.stride, b.stride, columns, k);
-    else
-      kernels.copy(to, kernels.columns, b.data + j, b.stride, k, columns);
-  }
-}
 
 template <class T> class matrix_product {
  public:
@@ -67,6 +49,24 @@ template <class T> class matrix_product {
                  product_extras<T> extras = {})
       : kernels_(matrix_kernels_in_use<T>()), m_(m), n_(n), k_(k), alpha_(alpha), beta_(beta), a_(a), b_(b), c_(c),
         extras_(extras) {}
+
+  /// The right matrix as kernels read it: panels of as many columns as a tile has, row by row.
+  static void pack(T* to, isize n, isize k, matrix<const T> b) {
+    const auto& kernels = matrix_kernels_in_use<T>();
+    std::fill_n(to, packed_size(n, k), T(0));
+    for (isize j = 0; j < n; j += kernels.columns, to += kernels.columns * k) {
+      const isize columns = std::min(kernels.columns, n - j);
+      if (b.order == layout::transposed)
+        kernels.transpose(to, kernels.columns, b.data + j * b.stride, b.stride, columns, k);
+      else
+        kernels.copy(to, kernels.columns, b.data + j, b.stride, k, columns);
+    }
+  }
+  static isize packed_size(isize n, isize k) {
+    const isize width = matrix_kernels_in_use<T>().columns;
+    return (n + width - 1) / width * width * k;
+  }
+  static isize packing() { return matrix_kernels_in_use<T>().columns; }
 
   void compute() const { compute_part(0, m_, 0, n_); }
 

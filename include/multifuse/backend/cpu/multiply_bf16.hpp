@@ -1,0 +1,240 @@
+#pragma once
+#include <algorithm>
+#include <cstdint>
+
+#include "../../core/bf16.hpp"
+#include "multiply.hpp"
+
+namespace multifuse::detail {
+
+/// What a kernel is asked to compute: result = finish(alpha left right + beta result + bias) for a few rows and columns. Both
+/// operands are laid out: all rows of a pair along the inner axis, then those of the next pair.
+template <class R> struct bf16_tile {
+  isize pairs;
+  const std::uint32_t *left, *right;
+  R* result;
+  isize result_stride;
+  isize columns;
+  float alpha, beta;
+  const bf16* bias;  ///< of each column, or null
+  void (*finish)(float* first, isize stride, isize rows, isize columns);  ///< or null
+};
+
+}  // namespace multifuse::detail
+
+#if defined(__x86_64__)
+#if defined(__clang__)
+MULTIFUSE_PRAGMA(clang attribute push(__attribute__((no_sanitize("undefined"))), apply_to = function))
+#endif
+MULTIFUSE_COMPILE_FOR("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+#include "kernels/bf16_tile.inl"
+MULTIFUSE_COMPILE_FOR_ALL
+#if defined(__clang__)
+MULTIFUSE_PRAGMA(clang attribute pop)
+#endif
+#endif
+
+namespace multifuse::detail {
+
+/// Rows of bf16 as rows of floats.
+struct widen_kernel {
+  const bf16* from;
+  isize stride;
+  float* to;
+  isize columns;
+  MULTIFUSE_HD void operator()(isize row, isize i) const { to[row * columns + i] = from[row * stride + i]; }
+};
+
+/// sums = alpha sums + beta to + bias.
+template <class R> struct complete_sums_kernel {
+  float* sums;
+  isize columns;
+  const R* to;
+  isize stride;
+  float alpha, beta;
+  const bf16* bias;
+  MULTIFUSE_HD void operator()(isize row, isize i) const {
+    float sum = alpha * sums[row * columns + i];
+    if (beta != 0.0f) sum += beta * float(to[row * stride + i]);
+    sums[row * columns + i] = bias ? sum + float(bias[i]) : sum;
+  }
+};
+
+template <class R> struct round_sums_kernel {
+  const float* sums;
+  isize columns;
+  R* to;
+  isize stride;
+  MULTIFUSE_HD void operator()(isize row, isize i) const { to[row * stride + i] = sums[row * columns + i]; }
+};
+
+/// Products of bf16 matrices, summed in float over the whole inner axis and rounded once; the result is bf16 or float. With
+/// the instructions for it, both operands are laid out in pairs along the inner axis; without, blocks of them become float.
+template <class R> class bf16_product {
+ public:
+  bf16_product(isize m, isize n, isize k, float alpha, matrix<const bf16> a, matrix<const bf16> b, float beta,
+               matrix<R> c, product_extras<bf16> extras = {})
+      : pairs_(instructions_in_use() == instruction_set::avx512_bf16),
+        m_(m),
+        n_(n),
+        k_(k),
+        alpha_(alpha),
+        beta_(beta),
+        a_(a),
+        b_(b),
+        c_(c),
+        extras_(extras) {}
+
+  /// The right matrix as kernels read it: panels of as many columns as a tile has, pair by pair. Only with the
+  /// instructions for pairs.
+  static void pack([[maybe_unused]] bf16* to, [[maybe_unused]] isize n, [[maybe_unused]] isize k,
+                   [[maybe_unused]] matrix<const bf16> b) {
+#if defined(__x86_64__)
+    using namespace avx512_bf16;
+    const isize pairs = (k + 1) / 2;
+    std::fill_n(to, packed_size(n, k), bf16(0.0f));
+    for (isize j = 0; j < n; j += tile_columns, to += 2 * tile_columns * pairs)
+      lay_out(reinterpret_cast<std::uint32_t*>(to), tile_columns, b, layout::transposed, j,
+              std::min<isize>(tile_columns, n - j), 0, k);
+#endif
+  }
+  static isize packed_size(isize n, isize k) { return packing() ? (n + 31) / 32 * 32 * ((k + 1) / 2 * 2) : 0; }
+  static isize packing() { return instructions_in_use() == instruction_set::avx512_bf16 ? 32 : 0; }
+
+  void compute() const { compute_part(0, m_, 0, n_); }
+
+  /// Spreads rows or columns over threads, whichever are more, in whole tiles or blocks: then each element is computed in
+  /// the same way for any number of threads. `enough`: multiplications and additions for each.
+  void compute_in_parallel(isize enough) const {
+    if (m_ > n_)
+      in_parallel(m_, pairs_ ? 14 : block_rows, enough / std::max<isize>(1, n_ * k_),
+                  [this](isize first, isize last) { compute_part(first, last, 0, n_); });
+    else
+      in_parallel(n_, pairs_ ? 32 : block_columns, enough / std::max<isize>(1, m_ * k_),
+                  [this](isize first, isize last) { compute_part(0, m_, first, last); });
+  }
+
+ private:
+  static constexpr isize block_rows = 128, block_columns = 256, block_inner = 512;  // of what is made float at once
+
+  void compute_part(isize first_row, isize last_row, isize first_column, isize last_column) const {
+    bf16_product part = *this;
+    part.m_ = last_row - first_row;
+    part.n_ = last_column - first_column;
+    part.a_.data += a_.order == layout::plain ? first_row * a_.stride : first_row;
+    part.b_.data += b_.order == layout::plain ? first_column : first_column * b_.stride;
+    part.c_.data += first_row * c_.stride + first_column;
+    if (extras_.packed) part.extras_.packed += first_column * ((k_ + 1) / 2 * 2);  // a multiple of a panel's columns
+    if (extras_.bias) part.extras_.bias += first_column;
+#if defined(__x86_64__)
+    if (pairs_) return part.multiply_pairs();
+#endif
+    part.multiply_as_float();
+  }
+
+#if defined(__x86_64__)
+  void multiply_pairs() const {
+    using namespace avx512_bf16;
+    constexpr isize most_inner = 4096, bytes_of_block = 1 << 20;  // of the left matrix; both share the second-level cache
+    const isize parts = std::max<isize>(1, (k_ + most_inner - 1) / most_inner);
+    const isize pairs = ((k_ + parts - 1) / parts + 1) / 2;
+    const isize tiles_at_once = std::max<isize>(1, bytes_of_block / (std::max<isize>(1, pairs) * lanes * 4));
+    const isize rows_at_once = std::min(m_, tiles_at_once * tile_rows);
+    const isize tiles_of_block = (rows_at_once + tile_rows - 1) / tile_rows, columns_of_sums = parts > 1 ? n_ : 0;
+    pair* const panel = product_workspace<pair>::of_this_thread().room(
+        pairs * (tile_columns + tiles_of_block * lanes) + rows_at_once * columns_of_sums);
+    pair* const left = panel + pairs * tile_columns;
+    float* const sums = reinterpret_cast<float*>(left + pairs * tiles_of_block * lanes);
+    for (isize i = 0; i < m_; i += rows_at_once) {
+      const isize rows = std::min(rows_at_once, m_ - i);
+      for (isize k = 0; k < k_ || k == 0; k += 2 * pairs) {
+        const isize inner = std::min(2 * pairs, k_ - k);
+        for (isize row = 0; row < rows; row += tile_rows)
+          lay_out(left + row / tile_rows * lanes * pairs, lanes, a_, layout::plain, i + row,
+                  std::min<isize>(lanes, m_ - i - row), k, inner);
+        for (isize j = 0; j < n_; j += tile_columns) {
+          const isize columns = std::min<isize>(tile_columns, n_ - j);
+          const pair* right = panel;
+          if (extras_.packed)
+            right = reinterpret_cast<const pair*>(extras_.packed) + j * ((k_ + 1) / 2) + k / 2 * tile_columns;
+          else
+            lay_out(panel, tile_columns, b_, layout::transposed, j, columns, k, inner);
+          const bf16* const bias = extras_.bias ? extras_.bias + j : nullptr;
+          for (isize row = 0; row < rows; row += tile_rows) {
+            const isize height = std::min<isize>(tile_rows, rows - row);
+            const pair* const first = left + row / tile_rows * lanes * pairs;
+            if (parts == 1)
+              tiles<R>::each[height - 1]({(inner + 1) / 2, first, right, c_.data + (i + row) * c_.stride + j, c_.stride,
+                                          columns, alpha_, beta_, bias, extras_.finish});
+            else
+              tiles<float>::each[height - 1]({(inner + 1) / 2, first, right, sums + row * n_ + j, n_, columns, 1.0f,
+                                              k == 0 ? 0.0f : 1.0f, nullptr, nullptr});
+          }
+        }
+      }
+      if (parts > 1) store_sums(sums, i, rows, 0, n_);
+    }
+  }
+
+  /// Elements k ... k + inner - 1 of some rows of the left matrix, or columns of the right one, in pairs. They are rows in
+  /// memory if the matrix has the order `in_rows`.
+  static void lay_out(std::uint32_t* to, isize step, const matrix<const bf16>& from, layout in_rows, isize first,
+                      isize count, isize k, isize inner) {
+    if (from.order == in_rows)
+      avx512_bf16::lay_out_rows(to, step, from.data + first * from.stride + k, from.stride, count, inner);
+    else
+      avx512_bf16::lay_out_columns(to, step, from.data + k * from.stride + first, from.stride, count, inner);
+  }
+#endif
+
+  void multiply_as_float() const {
+    const isize rows_at_once = std::min(block_rows, m_), columns_at_once = std::min(block_columns, n_),
+                inner_at_once = std::max<isize>(1, std::min(block_inner, k_));
+    // not the workspace of products of floats, which is in use meanwhile
+    float* const sums = reinterpret_cast<float*>(product_workspace<std::uint32_t>::of_this_thread().room(
+        rows_at_once * columns_at_once + (rows_at_once + columns_at_once) * inner_at_once));
+    float* const left = sums + rows_at_once * columns_at_once;
+    float* const right = left + rows_at_once * inner_at_once;
+    for (isize i = 0; i < m_; i += rows_at_once)
+      for (isize j = 0; j < n_; j += columns_at_once) {
+        const isize rows = std::min(rows_at_once, m_ - i), columns = std::min(columns_at_once, n_ - j);
+        for (isize k = 0; k < k_ || k == 0; k += inner_at_once) {
+          const isize inner = std::min(inner_at_once, k_ - k);
+          matrix_product<float>(rows, columns, inner, 1.0f, made_float(left, a_, i, rows, k, inner),
+                                made_float(right, b_, k, inner, j, columns), k == 0 ? 0.0f : 1.0f, {sums, columns, 0})
+              .compute();
+        }
+        store_sums(sums, i, rows, j, columns);
+      }
+  }
+
+  /// c = finish(alpha sums + beta c + bias) for some rows and columns.
+  void store_sums(float* sums, isize first_row, isize rows, isize first_column, isize columns) const {
+    R* const to = c_.data + first_row * c_.stride + first_column;
+    for_each_in_use(0, rows, 0, columns,
+                    complete_sums_kernel<R>{sums, columns, to, c_.stride, alpha_, beta_,
+                                            extras_.bias ? extras_.bias + first_column : nullptr});
+    if (extras_.finish) extras_.finish(sums, columns, rows, columns);
+    for_each_in_use(0, rows, 0, columns, round_sums_kernel<R>{sums, columns, to, c_.stride});
+  }
+
+  /// A block of a matrix as floats, in the same order.
+  static matrix<const float> made_float(float* to, const matrix<const bf16>& from, isize first_row, isize rows,
+                                        isize first_column, isize columns) {
+    const bool plain = from.order == layout::plain;
+    const isize lines = plain ? rows : columns, length = plain ? columns : rows;
+    const bf16* const corner =
+        from.data + (plain ? first_row * from.stride + first_column : first_column * from.stride + first_row);
+    for_each_in_use(0, lines, 0, length, widen_kernel{corner, from.stride, to, length});
+    return {to, length, 0, from.order};
+  }
+
+  bool pairs_;
+  isize m_, n_, k_;
+  float alpha_, beta_;
+  matrix<const bf16> a_, b_;
+  matrix<R> c_;
+  product_extras<bf16> extras_;
+};
+
+}  // namespace multifuse::detail
