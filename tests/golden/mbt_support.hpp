@@ -1,6 +1,7 @@
 #pragma once
 #include <multifuse/backend/cpu/cpu.hpp>
 #include <multifuse/systems/mbt.hpp>
+#include <multifuse/tensor/to_device.hpp>
 #include <utility>
 
 #include "support/golden.hpp"
@@ -65,19 +66,20 @@ template <class V, class M> auto input_of(golden::file& file) {
 struct layer_check {
   golden::file& file;
   std::string prefix;
+  double tolerance = golden::output_tolerance;
   template <class State> void operator()(isize layer, const State& state) const {
     const std::string at = prefix + "layer" + std::to_string(layer) + ".";
     if constexpr (mf::value<State>)
-      file.expect(at + "joint", state, golden::output_tolerance);
+      file.expect(at + "joint", state, tolerance);
     else
       compare(at, state);
   }
   template <class B, class Z> void compare(const std::string& at, const mf::bottleneck_state<B, Z>& state) const {
-    file.expect(at + "bottleneck", state.bottleneck, golden::output_tolerance);
+    file.expect(at + "bottleneck", state.bottleneck, tolerance);
     compare(at, state.content);
   }
   template <class... S> void compare(const std::string& at, const mf::bundle<S...>& state) const {
-    (file.expect(at + std::string(S::modality::name), mf::get<typename S::modality>(state), golden::output_tolerance), ...);
+    (file.expect(at + std::string(S::modality::name), mf::get<typename S::modality>(state), tolerance), ...);
   }
 };
 
