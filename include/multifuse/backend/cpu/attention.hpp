@@ -8,14 +8,15 @@ template <class T> class attention_forward_pass {
  public:
   attention_forward_pass(const attention_arguments<T>& arguments, T* y, T* log_normalizers)
       : few_keys_(2 * arguments.keys <= matrix_kernels_in_use<T>().columns && arguments.queries > arguments.keys),
-        b_(arguments, few_keys_ ? 56 : 28, 256),
+        b_(arguments, few_keys_ ? 56 : 28, 256 * std::max<isize>(1, 28 / arguments.queries)),
         y_(y),
         log_normalizers_(log_normalizers) {
     const isize elements = a_.keys * (b_.head + b_.value_head) * a_.heads;
-    together_ = b_.query_blocks == 1 || elements * isize(sizeof(T)) <= bytes_together;
+    together_ = elements * isize(sizeof(T)) <= bytes_together;
     slots_ = together_ && b_.query_blocks > 1 ? a_.heads : 1;
     const isize kept_keys = b_.query_blocks > 1 ? a_.keys : b_.most_keys;
-    room_k_ = few_keys_ ? kept_keys * b_.row_stride(a_.head) : b_.room_for_columns(kept_keys, a_.head);
+    room_k_ = few_keys_ ? kept_keys * b_.row_stride(a_.head)
+                        : b_.room_for_columns(b_.query_blocks > 1 ? a_.keys : 1, a_.head);
     room_v_ = b_.room_for_rows(kept_keys, a_.value_head, b_.value_width());
   }
   isize units() const { return a_.items * a_.heads * b_.query_blocks; }
@@ -88,8 +89,19 @@ template <class T> class attention_forward_pass {
     } else {
       const bool copied = b_.aliases(b_.width());
       if (copied) b_.copy_rows(q, b_.width(), rows, a_.head, w.q);
-      b_.multiply_columns(rows, keys, a_.scale, copied ? w.q : q, copied ? b_.row_stride(a_.head) : b_.width(),
-                          {w.k + slot * room_k_, laid_out ? a_.keys : keys, a_.head}, from, w.scores, block.stride);
+      const T* const left = copied ? w.q : q;
+      const isize left_stride = copied ? b_.row_stride(a_.head) : b_.width();
+      if (laid_out) {
+        b_.multiply_columns(rows, keys, a_.scale, left, left_stride, {w.k + slot * room_k_, a_.keys, a_.head}, key,
+                            w.scores, block.stride);
+      } else {  // used once: a panel at a time
+        const T* const k = a_.k + (item * a_.keys + key) * b_.width() + head * a_.head;
+        for (isize first = 0, count; first < keys; first += count) {
+          count = std::min(b_.whole_panels(1), keys - first);
+          const auto columns = b_.lay_out_columns(k + first * b_.width(), b_.width(), count, a_.head, w.k);
+          b_.multiply_columns(rows, count, a_.scale, left, left_stride, columns, 0, w.scores + first, block.stride);
+        }
+      }
       b_.rows().softmax(block, running);
     }
     b_.multiply(rows, b_.value_head, keys, T(1),
@@ -105,7 +117,7 @@ template <class T> class attention_forward_pass {
     const T* const k = a_.k + row * b_.width() + head * a_.head;
     if (few_keys_)
       b_.copy_rows(k, b_.width(), keys, a_.head, w.k + slot * room_k_);
-    else
+    else if (b_.query_blocks > 1)
       b_.lay_out_columns(k, b_.width(), keys, a_.head, w.k + slot * room_k_);
     if (!b_.in_place(a_.value_head, b_.value_width()))
       b_.copy_rows(a_.v + row * b_.value_width() + head * a_.value_head, b_.value_width(), keys, a_.value_head,
