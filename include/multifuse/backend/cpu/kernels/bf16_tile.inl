@@ -31,42 +31,56 @@ template <class R, class V> [[gnu::always_inline]] inline void put(R* to, const 
     __builtin_memcpy(to, &all, std::size_t(columns) * sizeof(R));
 }
 
-/// sums = alpha sums + beta to + bias, for the first `columns` of 16.
-template <class R>
-[[gnu::always_inline]] inline void complete(float* sums, const R* to, const bf16* bias, float alpha, float beta,
-                                            isize columns) {
-  float added[lanes] = {};
-  if (beta != 0.0f)
-    for (int i = 0; i < columns; ++i) added[i] = beta * float(to[i]);
-  if (bias)
-    for (int i = 0; i < columns; ++i) added[i] += float(bias[i]);
-  for (int i = 0; i < lanes; ++i) sums[i] = alpha * sums[i] + added[i];
+/// The first `columns` of 16 elements as floats, and zeros.
+[[gnu::always_inline]] inline floats get(const float* from, isize columns) {
+  floats all{};
+  if (columns == lanes)
+    __builtin_memcpy(&all, from, sizeof all);
+  else
+    __builtin_memcpy(&all, from, std::size_t(columns) * sizeof(float));
+  return all;
+}
+[[gnu::always_inline]] inline floats get(const bf16* from, isize columns) {
+  typedef std::uint32_t words __attribute__((vector_size(64)));
+  half_floats halves{};
+  if (columns == lanes)
+    __builtin_memcpy(&halves, from, sizeof halves);
+  else
+    __builtin_memcpy(&halves, from, std::size_t(columns) * sizeof(bf16));
+  const words upper = __builtin_convertvector(halves, words) << 16;
+  return __builtin_bit_cast(floats, upper);
 }
 
 /// Rounds to the result's type, the first `columns` of 16.
-template <class R> [[gnu::always_inline]] inline void round_to(R* to, const float* sums, isize columns) {
-  floats sum;
-  __builtin_memcpy(&sum, sums, sizeof sum);
-  if constexpr (sizeof(R) == 2)
-    put(to, to_bf16(sum), columns);
-  else
-    put(to, sum, columns);
+[[gnu::always_inline]] inline void round_to(float* to, floats sum, isize columns) { put(to, sum, columns); }
+[[gnu::always_inline]] inline void round_to(bf16* to, floats sum, isize columns) { put(to, to_bf16(sum), columns); }
+
+/// Up to 16 columns of a tile, out of the registers, to where the result is.
+template <class R>
+[[gnu::always_inline]] inline void finish_columns(const bf16_tile<R>& t, int rows, float* sums, isize first, isize columns) {
+  const floats bias = t.bias ? get(t.bias + first, columns) : floats{};
+  R* to = t.result + first;
+  for (int row = 0; row < rows; ++row, to += t.result_stride) {
+    floats sum = t.alpha * get(sums + row * tile_columns + first, lanes) + bias;
+    if (t.beta != 0.0f) sum += t.beta * get(to, columns);
+    if (t.finish)
+      put(sums + row * tile_columns + first, sum, lanes);
+    else
+      round_to(to, sum, columns);
+  }
 }
 
-/// The sums of a tile, out of the registers, to where the result is.
-template <class R> [[gnu::noinline]] void finish_tile(const bf16_tile<R>& t, int rows, float (*sums)[tile_columns]) {
+template <class R> [[gnu::noinline]] void finish_tile(const bf16_tile<R>& t, int rows, float* sums) {
   const isize first = lanes > t.columns ? t.columns : lanes, second = t.columns - first;
-  if (t.alpha != 1.0f || t.beta != 0.0f || t.bias)
-    for (int row = 0; row < rows; ++row) {
-      const R* const to = t.result + row * t.result_stride;
-      complete(sums[row], to, t.bias, t.alpha, t.beta, first);
-      if (second > 0) complete(sums[row] + lanes, to + lanes, t.bias ? t.bias + lanes : nullptr, t.alpha, t.beta, second);
-    }
-  if (t.finish) t.finish(sums[0], tile_columns, rows, t.columns);
+  finish_columns(t, rows, sums, 0, first);
+  if (second > 0) finish_columns(t, rows, sums, lanes, second);
+  if (!t.finish) return;
+  t.finish(sums, tile_columns, rows, t.columns);
   for (int row = 0; row < rows; ++row) {
     R* const to = t.result + row * t.result_stride;
-    round_to(to, sums[row], first);
-    if (second > 0) round_to(to + lanes, sums[row] + lanes, second);
+    const float* const from = sums + row * tile_columns;
+    round_to(to, get(from, lanes), first);
+    if (second > 0) round_to(to + lanes, get(from + lanes, lanes), second);
   }
 }
 
@@ -96,7 +110,7 @@ template <class R, int Rows> [[gnu::noinline]] void multiply_rows(const bf16_til
   }
   float stored[Rows][tile_columns];
   sums.store(all{}, stored);
-  finish_tile(t, Rows, stored);
+  finish_tile(t, Rows, stored[0]);
 }
 
 /// Of 16 rows up to 16 pairs each.
