@@ -65,14 +65,14 @@ template <class D> class adam : public optimizer<D> {
     using C = compute_type<T>;
     detail::check_setting("adam::step", "learning rate", learning_rate, 1e9);
     const auto steps = static_cast<double>(++this->steps_);
-    D::for_each(
-        this->blocks(), parameter_groups<D>::block,
-        detail::adam_kernel<T>{
-            this->weights(), this->flat_.gradients.data(), means_.data(), squares_.data(),
-            this->groups_.group_of_block.data(), this->groups_.factors.data(), C(learning_rate), C(options_.first_beta),
-            C(options_.second_beta), C(options_.epsilon), C(options_.decoupled ? options_.weight_decay : 0),
-            C(options_.decoupled ? 0 : options_.weight_decay), C(1 / (1 - std::pow(options_.first_beta, steps))),
-            C(1 / std::sqrt(1 - std::pow(options_.second_beta, steps)))});
+    D::for_each(this->blocks(), parameter_groups<D>::block,
+                detail::adam_kernel<T>{this->weights(), this->flat_.gradients.data(), means_.data(), squares_.data(),
+                                       this->groups_.group_of_block.data(), this->groups_.factors.data(),
+                                       C(learning_rate), C(options_.first_beta), C(options_.second_beta),
+                                       C(options_.epsilon), C(options_.decoupled ? options_.weight_decay : 0),
+                                       C(options_.decoupled ? 0 : options_.weight_decay),
+                                       C(1 / (1 - std::pow(options_.first_beta, steps))),
+                                       C(1 / std::sqrt(1 - std::pow(options_.second_beta, steps)))});
   }
 
   /// What a checkpoint must hold: calls `f(name, number)` and `f(name, tensor)`, whose elements may be set.

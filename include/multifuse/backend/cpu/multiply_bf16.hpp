@@ -105,14 +105,14 @@ template <class R> class bf16_product {
 #if defined(__x86_64__)
   void multiply_pairs() const {
     using namespace avx512_bf16;
-    constexpr isize most_inner = 4096, bytes_of_block = 1 << 20;  // of the left matrix; both share the second-level cache
+    constexpr isize most_inner = 4096, bytes_of_block = 1 << 20;  // of the left matrix
     const isize parts = std::max<isize>(1, (k_ + most_inner - 1) / most_inner);
     const isize pairs = ((k_ + parts - 1) / parts + 1) / 2;
     const isize tiles_at_once = std::max<isize>(1, bytes_of_block / (std::max<isize>(1, pairs) * lanes * 4));
     const isize rows_at_once = std::min(m_, tiles_at_once * tile_rows);
     const isize tiles_of_block = (rows_at_once + tile_rows - 1) / tile_rows, columns_of_sums = parts > 1 ? n_ : 0;
-    pair* const panel = product_workspace<pair>::of_this_thread().room(
-        pairs * (tile_columns + tiles_of_block * lanes) + rows_at_once * columns_of_sums);
+    pair* const panel = product_workspace<pair>::of_this_thread().room(pairs * (tile_columns + tiles_of_block * lanes) +
+                                                                       rows_at_once * columns_of_sums);
     pair* const left = panel + pairs * tile_columns;
     float* const sums = reinterpret_cast<float*>(left + pairs * tiles_of_block * lanes);
     for (isize i = 0; i < m_; i += rows_at_once) {
@@ -132,8 +132,8 @@ template <class R> class bf16_product {
               tiles<R>::each[height - 1]({(inner + 1) / 2, first, panel, c_.data + (i + row) * c_.stride + j, c_.stride,
                                           columns, alpha_, beta_});
             else
-              tiles<float>::each[height - 1]({(inner + 1) / 2, first, panel, sums + row * n_ + j, n_, columns, 1.0f,
-                                              k == 0 ? 0.0f : 1.0f});
+              tiles<float>::each[height - 1](
+                  {(inner + 1) / 2, first, panel, sums + row * n_ + j, n_, columns, 1.0f, k == 0 ? 0.0f : 1.0f});
           }
         }
       }
@@ -175,9 +175,9 @@ template <class R> class bf16_product {
 
   /// c = alpha sums + beta c for some rows and columns.
   void store_sums(const float* sums, isize first_row, isize rows, isize first_column, isize columns) const {
-    for_each_in_use(0, rows, 0, columns,
-                    store_sums_kernel<R>{sums, columns, c_.data + first_row * c_.stride + first_column, c_.stride, alpha_,
-                                         beta_});
+    for_each_in_use(
+        0, rows, 0, columns,
+        store_sums_kernel<R>{sums, columns, c_.data + first_row * c_.stride + first_column, c_.stride, alpha_, beta_});
   }
 
   /// A block of a matrix as floats, in the same order.
