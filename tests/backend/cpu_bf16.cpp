@@ -98,12 +98,12 @@ TEST_CASE("a batch of bf16 products, and one matrix for all of it") {
 }
 
 TEST_CASE("sums of bf16 are summed in float and rounded once") {
-  const isize many = 3001;
+  const isize many = 2999;  // with the 7 it rounds up, without down
   std::vector<bf16> x(std::size_t(many * 3), bf16(1.0f)), y(3, bf16(7.0f));
   mf::cpu<bf16>::sum(1, many, 3, x.data(), 1, y.data());
-  CHECK(y[1] == float(bf16(3008.0f)));
+  CHECK(y[1] == 3008.0f);
   mf::cpu<bf16>::sum(1, many * 3, 1, x.data(), 0, y.data());
-  CHECK(y[0] == float(bf16(9003.0f)));
+  CHECK(y[0] == float(bf16(8997.0f)));
 }
 
 TEST_CASE("any number of threads computes the same bits in bf16") {

@@ -37,13 +37,12 @@ template <class D> struct biased_attention_example {
   static constexpr std::string_view name = "attention with bias and mask";
   auto inputs(check::source& draw) const {
     const int kept[] = {1, 0, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1};
-    return mf::make_pack(
-        attention_tokens<D>(draw, 3, mf::width<4>{}), attention_tokens<D>(draw, 5, mf::width<4>{}),
-        draw.normal<D>(mf::shape<mf::heads<2>, mf::queries<3>, mf::keys<5>>{}),
-        draw.normal<D>(mf::shape<mf::frames<2>, mf::heads<1>, mf::keys<>>(5)),
-        draw.normal<D>(mf::shape<mf::queries<3>, mf::keys<5>>{}),
-        mf::tensor<D, mf::shape<mf::batch<>, mf::frames<2>, mf::tokens<>>>(
-            {2, 5}, std::vector<typename D::scalar>(std::begin(kept), std::end(kept))));
+    return mf::make_pack(attention_tokens<D>(draw, 3, mf::width<4>{}), attention_tokens<D>(draw, 5, mf::width<4>{}),
+                         draw.normal<D>(mf::shape<mf::heads<2>, mf::queries<3>, mf::keys<5>>{}),
+                         draw.normal<D>(mf::shape<mf::frames<2>, mf::heads<1>, mf::keys<>>(5)),
+                         draw.normal<D>(mf::shape<mf::queries<3>, mf::keys<5>>{}),
+                         mf::tensor<D, mf::shape<mf::batch<>, mf::frames<2>, mf::tokens<>>>(
+                             {2, 5}, std::vector<typename D::scalar>(std::begin(kept), std::end(kept))));
   }
   constexpr auto operator()(const auto& q, const auto& k, const auto& full, const auto& keys_only, const auto& shared_bias,
                             const auto& mask) const {

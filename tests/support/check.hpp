@@ -74,7 +74,8 @@ template <class E> void prepare(E& example) {
       if constexpr (mf::is_parameter<L>) {
         const auto key = mf::random_key{9, 9}.split(name);
         auto values = leaf.value().to_host();
-        for (isize i = 0; i < L::count; ++i) values[std::size_t(i)] = typename L::scalar(double(values[std::size_t(i)]) + 0.3 * mf::normal(key, i));
+        for (isize i = 0; i < L::count; ++i)
+          values[std::size_t(i)] = typename L::scalar(double(values[std::size_t(i)]) + 0.3 * mf::normal(key, i));
         L::device::copy_from_host(leaf.value().data(), values.data(), L::count);
       }
     });

@@ -16,8 +16,12 @@ using mf::isize;
 
 namespace {
 
-struct sight { static constexpr std::string_view name = "sight"; };
-struct sound { static constexpr std::string_view name = "sound"; };
+struct sight {
+  static constexpr std::string_view name = "sight";
+};
+struct sound {
+  static constexpr std::string_view name = "sound";
+};
 
 template <class D> using block = mf::transformer_block<D, 32, 4>;
 template <class D>

@@ -48,9 +48,9 @@ template <class T> using compute_type = typename detail::compute_type_of<T>::typ
 }  // namespace multifuse
 
 template <> struct std::numeric_limits<multifuse::bf16> {
-  static constexpr bool is_specialized = true, is_signed = true, is_integer = false, is_exact = false, is_bounded = true,
-                        is_modulo = false, is_iec559 = false, has_infinity = true, has_quiet_NaN = true,
-                        has_signaling_NaN = false, traps = false, tinyness_before = false;
+  static constexpr bool is_specialized = true, is_signed = true, is_integer = false, is_exact = false,
+                        is_bounded = true, is_modulo = false, is_iec559 = false, has_infinity = true,
+                        has_quiet_NaN = true, has_signaling_NaN = false, traps = false, tinyness_before = false;
   static constexpr std::float_denorm_style has_denorm = std::denorm_present;
   static constexpr bool has_denorm_loss = false;
   static constexpr std::float_round_style round_style = std::round_to_nearest;

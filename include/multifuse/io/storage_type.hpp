@@ -60,8 +60,8 @@ inline constexpr bool is_one_of = (std::same_as<T, Others> || ...);
 
 /// C++ types that can be read and written as numbers: bf16, float, double and the integers of up to 64 bits.
 template <class T>
-concept storage_number = detail::is_one_of<T, bf16, float, double, signed char, unsigned char, short, unsigned short, int,
-                                           unsigned, long, unsigned long, long long, unsigned long long>;
+concept storage_number = detail::is_one_of<T, bf16, float, double, signed char, unsigned char, short, unsigned short,
+                                           int, unsigned, long, unsigned long, long long, unsigned long long>;
 
 /// The element type that has the representation of T.
 template <class T>

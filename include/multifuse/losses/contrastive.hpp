@@ -109,10 +109,10 @@ tensor<D, shape<rows<>, columns<>>> contrast_backward(const tensor<D, shape<>>& 
   using T = typename D::scalar;
   const isize n = kept.row_sums.size(), directions = kept.column_sums ? 2 : 1;
   tensor<D, shape<rows<>, columns<>>> gradient(kept.logits.dims());
-  D::for_each(
-      n, n,
-      contrast_back_kernel<T>{kept.logits.data(), kept.row_sums.data(), kept.column_sums.data(), dy.data(), n, shift,
-                              without_diagonal, compute_type<T>(1.0 / (temperature * double(directions * n))), gradient.data()});
+  D::for_each(n, n,
+              contrast_back_kernel<T>{kept.logits.data(), kept.row_sums.data(), kept.column_sums.data(), dy.data(), n,
+                                      shift, without_diagonal,
+                                      compute_type<T>(1.0 / (temperature * double(directions * n))), gradient.data()});
   return gradient;
 }
 

@@ -76,8 +76,7 @@ row_factors<T> factors_of(std::string_view where, isize rows, double divisor, co
 }
 
 /// y = the sum of the rows' losses; false if it is not a finite number, so that the loss can say why.
-template <class D, class S>
-bool sum_rows(const tensor<D, shape<>>& y, const tensor<compute_device<D>, S>& losses) {
+template <class D, class S> bool sum_rows(const tensor<D, shape<>>& y, const tensor<compute_device<D>, S>& losses) {
   using E = compute_device<D>;
   using C = typename E::scalar;
   tensor<E, shape<>> sum;

@@ -93,7 +93,8 @@ struct mean_discrepancy_op {
 
   template <class D, class Z> void forward(const tensor<D, scalar_shape>& y, const tensor<D, Z>& z) const {
     const auto all = pairs(z);
-    const tensor<compute_device<D>, multifuse::shape<samples<>>> terms{multifuse::shape<samples<>>(all.count * all.count)};
+    const tensor<compute_device<D>, multifuse::shape<samples<>>> terms{
+        multifuse::shape<samples<>>(all.count * all.count)};
     D::for_each(all.count, all.count, detail::discrepancy_kernel<typename D::scalar>{all, terms.data()});
     if (!detail::sum_rows(y, terms)) detail::refuse_not_finite(name, "feature (of the samples one below the other)", z);
   }
@@ -103,7 +104,8 @@ struct mean_discrepancy_op {
     using T = typename D::scalar;
     if (!dz) return;
     const auto all = pairs(z);
-    const tensor<compute_device<D>, multifuse::shape<samples<>>> pulls{multifuse::shape<samples<>>(all.count * all.count)};
+    const tensor<compute_device<D>, multifuse::shape<samples<>>> pulls{
+        multifuse::shape<samples<>>(all.count * all.count)};
     D::for_each(all.count, all.count, detail::discrepancy_pull_kernel<T>{all, dy.data(), pulls.data()});
     const auto to = dz.open();
     D::for_each(all.count, all.width,
@@ -115,7 +117,8 @@ struct mean_discrepancy_op {
   template <class D, class Z> auto pairs(const tensor<D, Z>& z) const {
     using T = typename D::scalar;
     detail::discrepancy_pairs<T> all{z.data(), z.dims()[0], z.dims()[1], n, {}};
-    for (std::size_t k = 0; k < options.precisions.size(); ++k) all.precisions[k] = compute_type<T>(options.precisions[k]);
+    for (std::size_t k = 0; k < options.precisions.size(); ++k)
+      all.precisions[k] = compute_type<T>(options.precisions[k]);
     return all;
   }
 };

@@ -91,26 +91,25 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
   }
 
   template <class D, class R, class Q, class K, class V>
-  void backward(const tensor<D, R>& dy, const tensor<D, R>& y, const computed<D>& normalizers,
-                const tensor<D, Q>& q, const tensor<D, K>& k, const tensor<D, V>& v, const gradient_sink<D, Q>& dq,
+  void backward(const tensor<D, R>& dy, const tensor<D, R>& y, const computed<D>& normalizers, const tensor<D, Q>& q,
+                const tensor<D, K>& k, const tensor<D, V>& v, const gradient_sink<D, Q>& dq,
                 const gradient_sink<D, K>& dk, const gradient_sink<D, V>& dv) const {
     differentiate(dy, y, normalizers, q, k, v, dq, dk, dv, detail::absent{});
   }
   template <class D, class R, class Q, class K, class V, class B>
-  void backward(const tensor<D, R>& dy, const tensor<D, R>& y, const computed<D>& normalizers,
-                const tensor<D, Q>& q, const tensor<D, K>& k, const tensor<D, V>& v, const tensor<D, B>& extra,
-                const gradient_sink<D, Q>& dq, const gradient_sink<D, K>& dk, const gradient_sink<D, V>& dv,
-                const gradient_sink<D, B>& dextra) const {
+  void backward(const tensor<D, R>& dy, const tensor<D, R>& y, const computed<D>& normalizers, const tensor<D, Q>& q,
+                const tensor<D, K>& k, const tensor<D, V>& v, const tensor<D, B>& extra, const gradient_sink<D, Q>& dq,
+                const gradient_sink<D, K>& dk, const gradient_sink<D, V>& dv, const gradient_sink<D, B>& dextra) const {
     if constexpr (HasBias)
       differentiate(dy, y, normalizers, q, k, v, dq, dk, dv, dextra, extra);
     else
       differentiate(dy, y, normalizers, q, k, v, dq, dk, dv, detail::absent{}, extra);
   }
   template <class D, class R, class Q, class K, class V, class B, class M>
-  void backward(const tensor<D, R>& dy, const tensor<D, R>& y, const computed<D>& normalizers,
-                const tensor<D, Q>& q, const tensor<D, K>& k, const tensor<D, V>& v, const tensor<D, B>& bias,
-                const tensor<D, M>& mask, const gradient_sink<D, Q>& dq, const gradient_sink<D, K>& dk,
-                const gradient_sink<D, V>& dv, const gradient_sink<D, B>& dbias, const gradient_sink<D, M>&) const {
+  void backward(const tensor<D, R>& dy, const tensor<D, R>& y, const computed<D>& normalizers, const tensor<D, Q>& q,
+                const tensor<D, K>& k, const tensor<D, V>& v, const tensor<D, B>& bias, const tensor<D, M>& mask,
+                const gradient_sink<D, Q>& dq, const gradient_sink<D, K>& dk, const gradient_sink<D, V>& dv,
+                const gradient_sink<D, B>& dbias, const gradient_sink<D, M>&) const {
     differentiate(dy, y, normalizers, q, k, v, dq, dk, dv, dbias, bias, mask);
   }
 
@@ -325,8 +324,7 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
         D::for_each(Heads, rows,
                     detail::attention_recompute_kernel<T>{
                         scores.data(), probabilities.data(), normalizers.data() + item * Heads * n.queries, rows, keys,
-                        first, n.queries,
-                        bias_of<T>(q.dims(), item, rest...), mask_of<T>(n, item, rest...)});
+                        first, n.queries, bias_of<T>(q.dims(), item, rest...), mask_of<T>(n, item, rest...)});
         const matrix<const T> dout{dy.data() + value_at, n.value_width, n.value_head};
         if (to_v)
           D::multiply(Heads, keys, n.value_head, rows, T(1), {p.data, p.stride, p.distance, layout::transposed}, dout,
@@ -334,26 +332,26 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
         D::multiply(Heads, rows, keys, n.value_head, T(1), dout,
                     {v.data() + item * keys * n.value_width, n.value_width, n.value_head, layout::transposed}, T(0),
                     {gradients.data(), keys, rows * keys});
-        D::for_each(
-            Heads, rows,
-            detail::attention_score_gradient_kernel<T>{scores.data(), gradients.data(), score_gradients.data(),
-                                                       y.data() + value_at, dy.data() + value_at, rows, keys,
-                                                       n.value_width, n.value_head});
+        D::for_each(Heads, rows,
+                    detail::attention_score_gradient_kernel<T>{scores.data(), gradients.data(), score_gradients.data(),
+                                                               y.data() + value_at, dy.data() + value_at, rows, keys,
+                                                               n.value_width, n.value_head});
         if constexpr (!std::is_same_v<DB, detail::absent>) {
           if (dbias) add_bias_gradient(n, item, first, gradients, q.dims(), dbias);
         }
         if (to_q)
-          D::multiply(Heads, rows, n.head, keys, compute_type<T>(n.scale), ds, {k.data() + item * keys * n.width, n.width, n.head},
-                      T(1), {to_q + query_at, n.width, n.head});
+          D::multiply(Heads, rows, n.head, keys, compute_type<T>(n.scale), ds,
+                      {k.data() + item * keys * n.width, n.width, n.head}, T(1), {to_q + query_at, n.width, n.head});
         if (to_k)
-          D::multiply(Heads, keys, n.head, rows, compute_type<T>(n.scale), {ds.data, ds.stride, ds.distance, layout::transposed},
-                      {q.data() + query_at, n.width, n.head}, T(1), {to_k + item * keys * n.width, n.width, n.head});
+          D::multiply(Heads, keys, n.head, rows, compute_type<T>(n.scale),
+                      {ds.data, ds.stride, ds.distance, layout::transposed}, {q.data() + query_at, n.width, n.head},
+                      T(1), {to_k + item * keys * n.width, n.width, n.head});
       }
   }
 
   template <class D, class Q, class B>
-  static void add_bias_gradient(const sizes& n, isize item, isize first, const computed<D>& score_gradients,
-                                const Q& q, const gradient_sink<D, B>& dbias) {
+  static void add_bias_gradient(const sizes& n, isize item, isize first, const computed<D>& score_gradients, const Q& q,
+                                const gradient_sink<D, B>& dbias) {
     using T = typename D::scalar;
     const detail::bias_strides<Q, B> s(q, dbias.dims());
     const isize rows = n.rows(first);

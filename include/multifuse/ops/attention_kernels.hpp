@@ -84,7 +84,7 @@ template <class T> struct attention_score_gradient_kernel {
   using C = compute_type<T>;
   const C* probabilities;
   C* gradient;
-  T* factors;  // the same as factors of a product
+  T* factors;       // the same as factors of a product
   const T *y, *dy;  // this tile's rows of the result and its gradient
   isize rows, keys, value_width, head_width;
 

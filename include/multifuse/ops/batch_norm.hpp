@@ -54,7 +54,7 @@ template <class T> struct batch_norm_running_kernel {
 
 template <class T> struct batch_norm_normalize_kernel {
   const T* x;
-  const compute_type<T> *mean, *inverse;
+  const compute_type<T>*mean, *inverse;
   const T *scale, *bias;
   T* y;
   isize width;
@@ -65,7 +65,7 @@ template <class T> struct batch_norm_normalize_kernel {
 
 template <class T> struct batch_norm_product_kernel {
   const T *dy, *x;
-  const compute_type<T> *mean, *inverse;
+  const compute_type<T>*mean, *inverse;
   T* products;
   isize width;
   MULTIFUSE_HD void operator()(isize row, isize i) const {
@@ -114,9 +114,7 @@ template <class Where> struct batch_norm_op {
 
   /// Mean and inverse deviation of each feature.
   template <class D> using computed = tensor<compute_device<D>, numbers>;
-  template <class D> struct statistics {
-    computed<D> mean, inverse;
-  };
+  template <class D> struct statistics { computed<D> mean, inverse; };
 
   template <class D, class S, class W>
   auto forward(const tensor<D, S>& y, const tensor<D, S>& x, const tensor<D, W>& scale, const tensor<D, W>& bias,
@@ -171,9 +169,9 @@ template <class Where> struct batch_norm_op {
     if (dx) {
       const auto to = dx.open();
       D::for_each(rows, width,
-                  detail::batch_norm_input_kernel<T>{
-                      dy.data(), x.data(), state.mean.data(), state.inverse.data(), scale.data(), sum_g.data(),
-                      sum_gx.data(), to.data, width, training ? C(1) / C(rows) : C(0), to.beta != T(0)});
+                  detail::batch_norm_input_kernel<T>{dy.data(), x.data(), state.mean.data(), state.inverse.data(),
+                                                     scale.data(), sum_g.data(), sum_gx.data(), to.data, width,
+                                                     training ? C(1) / C(rows) : C(0), to.beta != T(0)});
     }
   }
 

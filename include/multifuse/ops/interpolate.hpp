@@ -77,7 +77,8 @@ template <class T> struct interpolate_kernel {
     const resize_taps taps = resize.taps(row % resize.to);
     const T* const from = x + row / resize.to * resize.from * inner + column;
     compute_type<T> sum = 0;
-    for (isize k = 0; k < taps.count; ++k) sum += compute_type<T>(taps.weights[k]) * from[resize.inside(taps.first + k) * inner];
+    for (isize k = 0; k < taps.count; ++k)
+      sum += compute_type<T>(taps.weights[k]) * from[resize.inside(taps.first + k) * inner];
     y[row * inner + column] = sum;
   }
 };

@@ -75,7 +75,7 @@ template <class T, std::size_t Count> struct layer_norm_input_kernel {
 /// The terms of the scale's gradient before they are summed over rows.
 template <class T> struct layer_norm_scale_kernel {
   const T *dy, *x;
-  const compute_type<T> *mean, *inverse;
+  const compute_type<T>*mean, *inverse;
   T* terms;
   isize width;
   MULTIFUSE_HD void operator()(isize row, isize i) const {

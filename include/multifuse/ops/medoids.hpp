@@ -98,8 +98,9 @@ constexpr auto medoid_places(const X& tokens, const W& scores, isize iterations)
     device::for_each(items * each, each,
                 detail::token_distance_kernel<scalar>{x.data(), distances.data(), each, x.dims().last()});
     for (isize i = 0; i < iterations; ++i) {
-      device::for_each(items, each, detail::assign_to_medoids_kernel<compute_type<scalar>>{distances.data(), medoids.data(), clusters.data(),
-                                                                   each, Count});
+      device::for_each(items, each,
+                       detail::assign_to_medoids_kernel<compute_type<scalar>>{distances.data(), medoids.data(),
+                                                                              clusters.data(), each, Count});
       device::for_each(items, Count, detail::move_medoids_kernel<scalar>{distances.data(), weights.data(), clusters.data(),
                                                                medoids.data(), each, Count});
     }

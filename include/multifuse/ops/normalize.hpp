@@ -67,8 +67,9 @@ struct l2_normalize_op {
   template <class D, class S> norms_of_rows<D> forward(const tensor<D, S>& y, const tensor<D, S>& x) const {
     using T = typename D::scalar;
     norms_of_rows<D> norms(norms_shape(x.dims().leading()));
-    D::for_each(x.dims().leading(), 1,
-                detail::normalize_kernel<T>{x.data(), y.data(), norms.data(), x.dims().last(), compute_type<T>(epsilon)});
+    D::for_each(
+        x.dims().leading(), 1,
+        detail::normalize_kernel<T>{x.data(), y.data(), norms.data(), x.dims().last(), compute_type<T>(epsilon)});
     return norms;
   }
   template <class D, class S>

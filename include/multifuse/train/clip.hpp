@@ -74,7 +74,8 @@ template <class D> double clip_global_norm(const flat_parameters<D>& flat, doubl
   const double norm = global_norm(flat);
   using T = typename D::scalar;
   if (norm > limit)
-    D::for_each(1, flat.gradients.size(), detail::scale_kernel<T>{flat.gradients.data(), compute_type<T>(limit / norm)});
+    D::for_each(1, flat.gradients.size(),
+                detail::scale_kernel<T>{flat.gradients.data(), compute_type<T>(limit / norm)});
   return norm;
 }
 

@@ -31,8 +31,9 @@ template <class T> struct master_weights {
 }  // namespace detail
 
 /// What all optimizers share: the model's parameters in contiguous memory, the groups of the rules, and the count of
-/// steps. A model of bf16 has master weights of float here, which checkpoints hold. Construction freezes what the rules freeze and arranges the model, which needs values; after freezing or
-/// thawing by other means, construct a new optimizer. Refers to the model's memory, not to the model.
+/// steps. A model of bf16 has master weights of float here, which checkpoints hold. Construction freezes what the rules
+/// freeze and arranges the model, which needs values; after freezing or thawing by other means, construct a new optimizer.
+/// Refers to the model's memory, not to the model.
 template <class D> class optimizer {
  public:
   using device = D;

@@ -151,7 +151,8 @@ template <class T> struct cpu {
 
   /// Columns first ... last - 1 of to[inner] = the sum over the rows of from[reduced, inner] + beta to.
   template <class R>
-  static void sum_block(isize reduced, isize inner, isize first, isize last, const T* from, compute_type<T> beta, R* to) {
+  static void sum_block(isize reduced, isize inner, isize first, isize last, const T* from, compute_type<T> beta,
+                        R* to) {
     using C = compute_type<T>;
     if (inner == 1) {
       constexpr isize length = 4096;  // sums of sums: the error of a mean does not grow with its elements
@@ -189,7 +190,8 @@ template <class T> struct cpu {
     isize i = 0;
     for (; i + 8 <= n; i += 8)
       for (isize lane = 0; lane < 8; ++lane) lanes[lane] += from[i + lane];
-    compute_type<T> total = ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+    compute_type<T> total =
+        ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
     for (; i < n; ++i) total += from[i];
     return total;
   }

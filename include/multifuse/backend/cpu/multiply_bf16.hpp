@@ -135,14 +135,14 @@ template <class R> class bf16_product {
 #if defined(__x86_64__)
   void multiply_pairs() const {
     using namespace avx512_bf16;
-    constexpr isize most_inner = 4096, bytes_of_block = 1 << 20;  // of the left matrix; both share the second-level cache
+    constexpr isize most_inner = 4096, bytes_of_block = 1 << 20;  // of the left matrix
     const isize parts = std::max<isize>(1, (k_ + most_inner - 1) / most_inner);
     const isize pairs = ((k_ + parts - 1) / parts + 1) / 2;
     const isize tiles_at_once = std::max<isize>(1, bytes_of_block / (std::max<isize>(1, pairs) * lanes * 4));
     const isize rows_at_once = std::min(m_, tiles_at_once * tile_rows);
     const isize tiles_of_block = (rows_at_once + tile_rows - 1) / tile_rows, columns_of_sums = parts > 1 ? n_ : 0;
-    pair* const panel = product_workspace<pair>::of_this_thread().room(
-        pairs * (tile_columns + tiles_of_block * lanes) + rows_at_once * columns_of_sums);
+    pair* const panel = product_workspace<pair>::of_this_thread().room(pairs * (tile_columns + tiles_of_block * lanes) +
+                                                                       rows_at_once * columns_of_sums);
     pair* const left = panel + pairs * tile_columns;
     float* const sums = reinterpret_cast<float*>(left + pairs * tiles_of_block * lanes);
     for (isize i = 0; i < m_; i += rows_at_once) {
