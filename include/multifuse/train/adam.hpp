@@ -1,6 +1,7 @@
 #pragma once
 #include <cmath>
 
+#include "multifuse/core/math.hpp"
 #include "multifuse/train/optimizer.hpp"
 
 namespace multifuse {

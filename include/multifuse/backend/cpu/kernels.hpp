@@ -123,4 +123,11 @@ template <class T> const attention_kernels<T>& attention_kernels_in_use() {
   return portable::kernels_of_attention<T>;
 }
 
+#if defined(MULTIFUSE_COMPILED_KERNELS)  // elsewhere: see compiled_kernels.hpp
+extern template const matrix_kernels<float>& matrix_kernels_in_use<float>();
+extern template const matrix_kernels<double>& matrix_kernels_in_use<double>();
+extern template const attention_kernels<float>& attention_kernels_in_use<float>();
+extern template const attention_kernels<double>& attention_kernels_in_use<double>();
+#endif
+
 }  // namespace multifuse::detail

@@ -237,4 +237,9 @@ template <class R> class bf16_product {
   product_extras<bf16> extras_;
 };
 
+#if defined(MULTIFUSE_COMPILED_KERNELS)  // elsewhere: see compiled_kernels.hpp
+extern template class bf16_product<bf16>;
+extern template class bf16_product<float>;
+#endif
+
 }  // namespace multifuse::detail

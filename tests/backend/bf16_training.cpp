@@ -1,8 +1,7 @@
-#include <multifuse/fusion/fusion_model.hpp>
-#include <multifuse/fusion/readout.hpp>
 #include <multifuse/io/checkpoint.hpp>
 #include <multifuse/layers/transformer_block.hpp>
 #include <multifuse/losses/cross_entropy.hpp>
+#include <multifuse/ops/reduce.hpp>
 #include <multifuse/tape/copy_model.hpp>
 #include <multifuse/train/adam.hpp>
 #include <multifuse/train/sgd.hpp>
@@ -16,18 +15,12 @@ using mf::isize;
 
 namespace {
 
-struct sight {
-  static constexpr std::string_view name = "sight";
+template <class D> struct network {
+  mf::transformer_block<D, 32, 4> block;
+  mf::linear<D, 32, 3> head;
+  void members(auto&& visit) { visit("block", block), visit("head", head); }
+  auto operator()(const auto& x) const { return head(mf::mean<mf::tokens_axis>(block(x))); }
 };
-struct sound {
-  static constexpr std::string_view name = "sound";
-};
-
-template <class D> using block = mf::transformer_block<D, 32, 4>;
-template <class D>
-using network = mf::fusion_model<mf::streams<sight, sound>, mf::stage<1, mf::unimodal<block<D>>>,
-                                 mf::stage<2, mf::bottleneck_fusion<block<D>, 4>>,
-                                 mf::readout<mf::mean_of_tokens, mf::linear<D, 32, 3>>>;
 
 template <class D> auto tokens_of(std::uint64_t seed, isize count) {
   check::source draw(seed);
@@ -39,8 +32,7 @@ mf::tensor<mf::cpu<std::int32_t>, mf::shape<mf::batch<>>> labels_of_six() {
 
 /// The loss of a network on its data, and the gradients of all its parameters.
 template <class D> double learn(const network<D>& net, mf::tape& tape, std::vector<std::vector<double>>* gradients) {
-  const auto sights = mf::record(tape, tokens_of<D>(1, 9)), sounds = mf::record(tape, tokens_of<D>(2, 70));
-  const auto loss = mf::cross_entropy(net(sights, sounds), labels_of_six());
+  const auto loss = mf::cross_entropy(net(mf::record(tape, tokens_of<D>(1, 70))), labels_of_six());
   mf::backward(loss);
   if (gradients)
     mf::for_each_member(const_cast<network<D>&>(net), [&](auto& leaf) {
@@ -61,14 +53,14 @@ template <class D> std::vector<double> train(isize steps) {
     mf::tape tape;
     optimizer.zero_gradients();
     losses.push_back(learn<D>(net, tape, nullptr));
-    optimizer.step(3e-4);
+    optimizer.step(2e-3);
   }
   return losses;
 }
 
 }  // namespace
 
-TEST_CASE("gradients of a bottleneck model of transformer blocks in bf16 are those in float but for rounding") {
+TEST_CASE("gradients of a transformer block in bf16 are those in float but for rounding") {
   network<mf::cpu<float>> precise;
   mf::initialize(precise, 3);
   network<mf::cpu<bf16>> rounded;

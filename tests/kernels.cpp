@@ -1,0 +1,1 @@
+#include <multifuse/backend/cpu/compiled_kernels.hpp>
