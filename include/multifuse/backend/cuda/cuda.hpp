@@ -1,4 +1,5 @@
 #pragma once
+#include "attention.hpp"
 #include "multiply.hpp"
 #include "sum.hpp"
 
@@ -12,6 +13,8 @@ __global__ void __launch_bounds__(threads_of_block) for_each_kernel(isize rows, 
                   isize(gridDim.y) * blockDim.y, isize(gridDim.x) * blockDim.x},
                  rows, columns, kernel);
 }
+
+inline constexpr std::size_t plain_shared_bytes = 48 * 1024;  // more has to be asked for
 
 template <class T> struct fill_kernel {
   T* to;
@@ -62,6 +65,29 @@ template <class T> struct cuda {
       launch("sum", detail::grid_for_sum(outer * inner, reduced), detail::sum_middle_kernel<T>, outer, reduced, inner, x,
              beta, y);
   }
+
+  static void attention_forward(const attention_arguments<T>& arguments, T* y, T* log_normalizers) {
+    detail::fused_attention<cuda>::forward(arguments, y, log_normalizers);
+  }
+  static void attention_backward(const attention_arguments<T>& arguments, const attention_gradients<T>& gradients) {
+    detail::fused_attention<cuda>::backward(arguments, gradients);
+  }
+
+  /// Runs a kernel whose threads work together: `Kernel::threads` for each of the blocks, with `Kernel::shared_bytes` of
+  /// shared memory; see block.hpp.
+  template <class Kernel> static void run_blocks(isize blocks, const Kernel& kernel) {
+    if (blocks < 1) return;
+    detail::enter_cuda_device();
+    if constexpr (Kernel::shared_bytes > detail::plain_shared_bytes)
+      detail::check_cuda(cudaFuncSetAttribute(detail::block_kernel<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                              int(Kernel::shared_bytes)),
+                         "cudaFuncSetAttribute");
+    detail::block_kernel<Kernel><<<unsigned(blocks), unsigned(Kernel::threads), Kernel::shared_bytes, current_stream()>>>(
+        kernel);
+    detail::check_cuda(cudaGetLastError(), "run_blocks", "kernel launch");
+  }
+  /// How many blocks can run at the same time at least.
+  static isize multiprocessors() { return detail::multiprocessor_count(); }
 
  private:
   static void transfer(T* to, const T* from, isize n, cudaMemcpyKind kind) {
