@@ -106,7 +106,7 @@ template <class D> struct fused_attention {
 
   static void add_bias_gradient(const attention_backward_operands<T>& b, T* gradient) {
     const attention_arguments<T>& a = b.x.a;
-    using kernel = attention_bias_gradient_kernel<T>;
+    using kernel = tiled_bias_gradient_kernel<T>;
     const bias_gradient_plan plan{
         b.x.bias_step ? a.items : 1, a.bias.head ? a.heads : 1,
         a.bias.query ? quotient_up(a.queries, attention_shared<T, kernel::R>::rows) : 1,

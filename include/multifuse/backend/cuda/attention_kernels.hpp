@@ -275,7 +275,7 @@ struct bias_gradient_plan {
 };
 
 /// Adds the gradient of a bias.
-template <class T> struct attention_bias_gradient_kernel {
+template <class T> struct tiled_bias_gradient_kernel {
   using tile = attention_tile<T>;
   static constexpr int R = tile::most_rows_of_thread, threads = tile::threads;
   static constexpr std::size_t shared_bytes = attention_shared<T, R>::bytes;

@@ -1,6 +1,6 @@
 #pragma once
 #include "attention.hpp"
-#include "multiply.hpp"
+#include "linear.hpp"
 #include "sum.hpp"
 
 namespace multifuse {
@@ -55,6 +55,16 @@ template <class T> struct cuda {
   static void multiply(isize batch, isize m, isize n, isize k, T alpha, matrix<const T> a, matrix<const T> b, T beta,
                        matrix<T> c) {
     detail::multiply_on_device<T>(batch, m, n, k, alpha, a, b, beta, c);
+  }
+
+  /// See `computes_linear`.
+  template <class Function>
+  static void linear(isize rows, isize outputs, isize inputs, const T* x, const T* weight, const T*, const T* bias, T* y) {
+    detail::linear_on_device<cuda, Function>(rows, outputs, inputs, x, weight, bias, y);
+  }
+  static void linear_gradients(isize rows, isize outputs, isize inputs, const T* x, const T* dy, T beta, T* dweight,
+                               T bias_beta, T* dbias) {
+    detail::linear_gradients_on_device<cuda>(rows, outputs, inputs, x, dy, beta, dweight, bias_beta, dbias);
   }
 
   static void sum(isize outer, isize reduced, isize inner, const T* x, T beta, T* y) {
