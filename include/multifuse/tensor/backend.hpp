@@ -68,4 +68,13 @@ concept packs_weights = computes_linear<D> && requires(typename D::scalar* to, c
   { D::packing() } -> std::same_as<isize>;
 };
 
+/// False while a backend records a pass that runs later (`recording`, see `cuda`): then there are no values to look at, and
+/// checks of values are left out.
+template <class D> bool has_values() {
+  if constexpr (requires { D::recording(); })
+    return !D::recording();
+  else
+    return true;
+}
+
 }  // namespace multifuse

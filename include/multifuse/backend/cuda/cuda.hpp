@@ -1,5 +1,6 @@
 #pragma once
 #include "attention.hpp"
+#include "graph.hpp"
 #include "linear.hpp"
 #include "sum.hpp"
 
@@ -46,6 +47,9 @@ template <class T> struct cuda {
     transfer(to, from, n, cudaMemcpyDeviceToHost);
     synchronize();
   }
+
+  /// True while a pass is recorded; see `captured`.
+  static bool recording() { return detail::recording_switch().load(std::memory_order_acquire); }
 
   template <class Kernel> static void for_each(isize rows, isize columns, const Kernel& kernel) {
     if (rows < 1 || columns < 1) return;
