@@ -15,12 +15,13 @@ if(cuda_headers)
   target_link_libraries(cuda_headers PRIVATE multifuse_nvcc)
 endif()
 
-# The parity program: the files of tests/device, which g++ compiles against the strict stand-in, compiled for a GPU. It
-# returns 77 where no GPU answers.
+# The parity program: the files of tests/device, which g++ compiles against the strict stand-in, compiled for a GPU, and
+# what only a GPU has. It returns 77 where no GPU answers.
 find_package(doctest REQUIRED)
+file(GLOB gpu_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/backend/*.cu)
 file(GLOB parity_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/device/*.cpp)
 set_source_files_properties(${parity_files} PROPERTIES LANGUAGE CUDA)
-add_executable(cuda_parity ${PROJECT_SOURCE_DIR}/tests/backend/cuda_parity.cu ${parity_files})
+add_executable(cuda_parity ${gpu_files} ${parity_files})
 target_link_libraries(cuda_parity PRIVATE multifuse_nvcc multifuse::io doctest::doctest)
 add_test(NAME cuda.parity COMMAND cuda_parity)
 set_tests_properties(cuda.parity PROPERTIES SKIP_RETURN_CODE 77 LABELS cuda TIMEOUT 600)

@@ -1,5 +1,6 @@
-// Times transformer blocks and a bottleneck fusion on a GPU, forward and with the backward pass, beside what the same
-// device reaches in a plain copy and in one large product. Medians over at least ten runs, by the device's clock.
+// Times transformer blocks and a bottleneck fusion on a GPU, forward and with the backward pass, as single launches and as
+// one graph, and attention and linear layers alone, beside what the same device reaches in a plain copy and in one large
+// product. Medians over at least ten runs, by the device's clock.
 //   time_blocks [seconds for each line, default 1]
 #include <algorithm>
 #include <cmath>
@@ -118,30 +119,121 @@ template <class Model, class... S> void print_model(const char* name, const S&..
   auto& pool = mf::memory_pool<mf::cuda_memory>::instance();
   pool.release_unused();
   pool.reset_peak();
-  const auto call = [&]<std::size_t... I>(auto on_tape, std::index_sequence<I...>) {
-    return model(on_tape(mf::get<I>(inputs))...);
+  const auto with_inputs = [&](const auto& use) {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) { return use(mf::get<I>(inputs)...); }(
+        std::index_sequence_for<S...>{});
   };
-  constexpr auto all = std::index_sequence_for<S...>{};
-  const auto plain = [](const auto& x) { return x; };
   mf::tape tape;
-  const auto forward = [&] { return call(plain, all); };
-  const auto training = [&] {
+  const auto pass = [&](const auto&... x) { return mf::evaluate(model(x...)); };
+  const auto training_pass = [&](const auto&... x) {
     tape.restart({.training = true});
     mf::clear_gradients(model);
-    mf::backward(mf::mean(mf::square(call([&](const auto& x) { return mf::record(tape, x); }, all))));
+    const auto loss = mf::mean(mf::square(model(mf::record(tape, x)...)));
+    mf::backward(loss);
+    return loss.value();
   };
+  const auto forward = [&] { return with_inputs(pass); };
+  const auto training = [&] { (void)with_inputs(training_pass); };
   const bool repeats = agree(forward().to_host(), forward().to_host());
   all_agree = all_agree && repeats;
   training();
   const isize allocations = pool.statistics().system_allocations;
   const double inference = median([&] { (void)forward(); });
   const double step = median(training);
-  std::printf("| %s | %.3f | %.1f | %.3f | %.1f | %.0f | %td | %s |\n", name, inference,
-              1e-9 * cost.forward_flops / inference, step, 1e-9 * cost.training_flops() / step,
-              1e-6 * double(pool.statistics().peak), pool.statistics().system_allocations - allocations,
-              repeats ? "yes" : "NO");
+  const isize peak = pool.statistics().peak, allocated = pool.statistics().system_allocations - allocations;
+
+  const auto as_graph = [&](const auto& one_pass) {  // a failure must not cost the other lines
+    try {
+      return with_inputs([&](const auto&... x) {
+        auto fast = mf::capture(one_pass, x...);
+        return median([&] { (void)fast(x...); });
+      });
+    } catch (const mf::error& failure) {
+      std::printf("failed as a graph: %s\n", failure.what());
+      all_agree = false;
+      return double(NAN);
+    }
+  };
+  const double inference_graph = as_graph(pass), step_graph = as_graph(training_pass);
+  std::printf("| %s | %.3f | %.1f | %.3f | %.3f | %.1f | %.3f | %.0f | %td | %s |\n", name, inference,
+              1e-9 * cost.forward_flops / inference, inference_graph, step, 1e-9 * cost.training_flops() / step, step_graph,
+              1e-6 * double(peak), allocated, repeats ? "yes" : "NO");
   std::fflush(stdout);
   tape.clear();
+}
+
+/// Attention alone, beside its two forward products through a matrix of scores in memory, without softmax.
+void print_attention(const char* name, isize items, isize heads, isize queries, isize keys, isize head) {
+  const isize width = heads * head, query_elements = items * queries * width, key_elements = items * keys * width;
+  const auto q = random_tensor(samples(query_elements), 1), dy = random_tensor(samples(query_elements), 4);
+  const auto k = random_tensor(samples(key_elements), 2), v = random_tensor(samples(key_elements), 3);
+  const mf::tensor<device, samples> y{samples(query_elements)}, normalizers{samples(items * heads * queries)};
+  const mf::tensor<device, samples> dq{samples(query_elements)}, dk{samples(key_elements)}, dv{samples(key_elements)};
+  for (const auto* each : {&dq, &dk, &dv}) mf::tensor<device, samples>(*each).fill(0);
+  const float scale = float(1 / std::sqrt(double(head)));
+  const mf::attention_arguments<float> arguments{items,    heads,    queries,  keys, head,    head,   scale,
+                                                 q.data(), k.data(), v.data(), {},   nullptr, nullptr};
+  const double forward = median([&] { device::attention_forward(arguments, y.data(), normalizers.data()); });
+  const double backward = median([&] {
+    device::attention_backward(arguments, {y.data(), dy.data(), normalizers.data(), dq.data(), dk.data(), dv.data(), nullptr});
+  });
+  const mf::tensor<device, samples> scores{samples(heads * queries * keys)};
+  const double products = median([&] {
+    for (isize item = 0; item < items; ++item) {
+      const isize at_query = item * queries * width, at_key = item * keys * width;
+      device::multiply(heads, queries, keys, head, scale, {q.data() + at_query, width, head},
+                       {k.data() + at_key, width, head, mf::layout::transposed}, 0, {scores.data(), keys, queries * keys});
+      device::multiply(heads, queries, head, keys, 1, {scores.data(), keys, queries * keys},
+                       {v.data() + at_key, width, head}, 0, {y.data() + at_query, width, head});
+    }
+  });
+  const double flops = 4.0 * double(items * heads) * double(queries) * double(keys) * double(head);
+  std::printf("| %s | %.3f | %.1f | %.3f | %.1f | %.3f |\n", name, forward, 1e-9 * flops / forward, backward,
+              2.5e-9 * flops / backward, products);
+  std::fflush(stdout);
+}
+
+void print_attentions() {
+  print_attention("8 x 12 heads of 64, 401 queries, 401 keys", 8, 12, 401, 401, 64);
+  print_attention("8 x 12 heads of 64, 1569 queries, 1569 keys", 8, 12, 1569, 1569, 64);
+  print_attention("1 x 12 heads of 64, 1569 queries, 1569 keys", 1, 12, 1569, 1569, 64);
+  print_attention("8 x 6 heads of 128, 1569 queries, 1569 keys", 8, 6, 1569, 1569, 128);
+  print_attention("8 x 24 heads of 32, 1569 queries, 1569 keys", 8, 24, 1569, 1569, 32);
+  print_attention("8 x 12 heads of 64, 4 queries, 1973 keys", 8, 12, 4, 1973, 64);
+  print_attention("1 x 12 heads of 64, 4 queries, 8192 keys", 1, 12, 4, 8192, 64);
+  print_attention("8 x 12 heads of 64, 1569 queries, 4 keys", 8, 12, 1569, 4, 64);
+}
+
+/// A linear layer with bias and function in the product, and the same as a product and a pass after it.
+template <class Function> void print_linear(const char* name, isize rows, isize outputs, isize inputs) {
+  const auto x = random_tensor(samples(rows * inputs), 1), weight = random_tensor(samples(outputs * inputs), 2);
+  const auto bias = random_tensor(samples(outputs), 3), dy = random_tensor(samples(rows * outputs), 4);
+  const mf::tensor<device, samples> y{samples(rows * outputs)}, dweight{samples(outputs * inputs)}, dbias{samples(outputs)};
+  const double together = median([&] {
+    device::linear<Function>(rows, outputs, inputs, x.data(), weight.data(), nullptr, bias.data(), y.data());
+  });
+  const double apart = median([&] {
+    device::multiply(1, rows, outputs, inputs, 1, {x.data(), inputs, 0}, {weight.data(), inputs, 0, mf::layout::transposed},
+                     0, {y.data(), outputs, 0});
+    device::for_each(rows, outputs, mf::detail::finish_linear_kernel<float, Function>{y.data(), bias.data(), outputs});
+  });
+  const double gradients = median([&] {
+    device::linear_gradients(rows, outputs, inputs, x.data(), dy.data(), 0, dweight.data(), 0, dbias.data());
+  });
+  const double gradients_apart = median([&] {
+    device::multiply(1, outputs, inputs, rows, 1, {dy.data(), outputs, 0, mf::layout::transposed}, {x.data(), inputs, 0}, 0,
+                     {dweight.data(), inputs, 0});
+    device::sum(1, rows, outputs, dy.data(), 0, dbias.data());
+  });
+  std::printf("| %s | %.3f | %.3f | %.3f | %.3f |\n", name, together, apart, gradients, gradients_apart);
+  std::fflush(stdout);
+}
+
+void print_linears() {
+  print_linear<void>("12552 x 768 from 768, bias", 12552, 768, 768);
+  print_linear<mf::functions::gelu_tanh>("12552 x 3072 from 768, bias and gelu by tanh", 12552, 3072, 768);
+  print_linear<mf::functions::gelu>("12552 x 3072 from 768, bias and gelu", 12552, 3072, 768);
+  print_linear<void>("98 x 192 from 192, bias", 98, 192, 192);
 }
 
 template <isize Width, isize Heads>
@@ -180,10 +272,18 @@ int main(int argc, char** argv) {
     for (const bool rounded : {false, true}) {
       mf::allow_tf32(rounded);
       std::printf("\n%s products\n\n", rounded ? "TF32" : "float32");
-      std::puts("| layer | forward ms | TFLOP/s | training step ms | TFLOP/s | peak MB | allocations while timed | two runs agree |");
-      std::puts("|---|---|---|---|---|---|---|---|");
+      std::puts("| layer | forward ms | TFLOP/s | as a graph ms | training step ms | TFLOP/s | as a graph ms | peak MB | "
+                "allocations while timed | two runs agree |");
+      std::puts("|---|---|---|---|---|---|---|---|---|---|");
       print_models();
+      std::puts("\n| linear layer | together ms | product and pass ms | gradients together ms | product and sum ms |");
+      std::puts("|---|---|---|---|---|");
+      print_linears();
     }
+    mf::allow_tf32(false);
+    std::puts("\n| attention | forward ms | TFLOP/s | backward ms | TFLOP/s of 5 products | forward products alone ms |");
+    std::puts("|---|---|---|---|---|---|");
+    print_attentions();
   } catch (const mf::error& failure) {
     std::printf("failed: %s\n", failure.what());
     return 1;

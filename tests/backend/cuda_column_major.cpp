@@ -72,6 +72,26 @@ TEST_CASE("a row-major product read column-major is the same product") {
         }
 }
 
+TEST_CASE("a bias belongs to the rows of a linear layer's result, its gradient to the columns of the second matrix") {
+  const isize rows = 3, outputs = 4, inputs = 5;
+  const auto x = random_numbers(rows * inputs), weight = random_numbers(outputs * inputs), dy = random_numbers(rows * outputs);
+  std::vector<double> y(std::size_t(rows * outputs)), dweight(weight.size());
+  const auto layer = detail::column_major<double>(1, rows, outputs, inputs, {x.data(), inputs, 0},
+                                                  {weight.data(), inputs, 0, layout::transposed}, {y.data(), outputs, 0});
+  CHECK(layer.result.rows == outputs);
+  const auto gradient = detail::column_major<double>(1, outputs, inputs, rows, {dy.data(), outputs, 0, layout::transposed},
+                                                     {x.data(), inputs, 0}, {dweight.data(), inputs, 0});
+  CHECK(gradient.result.columns == outputs);
+  for (isize out = 0; out < outputs; ++out) {
+    double sum = 0, expected = 0;
+    for (isize row = 0; row < rows; ++row) {
+      sum += element(dy.data(), gradient.second, 0, row, out);
+      expected += dy[std::size_t(row * outputs + out)];
+    }
+    CHECK(sum == expected);
+  }
+}
+
 TEST_CASE("a stride that no second row uses is replaced by a legal one") {
   const std::vector<float> x(20);
   std::vector<float> y(20);
@@ -116,13 +136,17 @@ TEST_CASE("plans are kept apart by all that the choice of an algorithm depends o
   const auto same = make(2, 3, 4, 5, 16, layout::plain, 16);
   CHECK(base == same);
   CHECK(detail::column_major_hash{}(base) == detail::column_major_hash{}(same));
-  auto rounded = base;
+  auto rounded = base, biased = base, relu = base, summed = base, unaligned = base;
   rounded.rounded = true;
+  biased.epilogue.adds_bias = true;
+  relu.epilogue.applies = detail::product_epilogue::function::relu;
+  summed.epilogue.sums_second = true;
+  unaligned.epilogue.alignment = 4;
   for (const auto& other :
        {make(3, 3, 4, 5, 0, layout::plain, 16), make(2, 2, 4, 5, 0, layout::plain, 16),
         make(2, 3, 3, 5, 0, layout::plain, 16), make(2, 3, 4, 6, 0, layout::plain, 16),
         make(2, 3, 4, 5, 1, layout::plain, 16), make(2, 3, 4, 5, 0, layout::transposed, 16),
-        make(2, 3, 4, 5, 0, layout::plain, 0), rounded}) {
+        make(2, 3, 4, 5, 0, layout::plain, 0), rounded, biased, relu, summed, unaligned}) {
     CHECK(!(other == base));
     CHECK(detail::column_major_hash{}(other) != detail::column_major_hash{}(base));
   }

@@ -175,3 +175,38 @@ TEST_CASE("releasing what is unused while others take and give back") {
   for (std::thread& each : threads) each.join();
   CHECK(pool.statistics().in_use == 0);
 }
+
+TEST_CASE("reserved memory goes to nobody else, even when it was given back, until the reservation ends") {
+  using memory = small_memory<20>;
+  auto& pool = mf::memory_pool<memory>::instance();
+  mf::storage<memory> before(1000);
+  void* const earlier = before.address();
+  void *first = nullptr, *second = nullptr;
+  mf::storage<memory> result;
+  {
+    mf::memory_reservation<memory> reservation;
+    {
+      const mf::memory_reservation<memory>::opened open(reservation);
+      CHECK_THROWS_AS(mf::memory_reservation<memory>::opened{reservation}, mf::argument_error);
+      before = {};  // free for all, and so for the reservation
+      {
+        const mf::storage<memory> a(1000), b(1000);
+        first = a.address(), second = b.address();
+      }
+      const mf::storage<memory> again(1000);
+      CHECK((again.address() == first || again.address() == second));  // its own blocks are used several times
+      result = mf::storage<memory>(500);
+    }
+    CHECK((first == earlier || second == earlier));
+    CHECK(reservation.bytes() >= 2500);
+    const mf::storage<memory> other(1000), another(1000);
+    for (const auto* one : {&other, &another}) CHECK((one->address() != first && one->address() != second));
+    pool.release_unused();
+    CHECK(memory::given.count(first) == 1);
+  }
+  const mf::storage<memory> a(1000), b(1000);
+  for (const auto* one : {&a, &b}) CHECK((one->address() == first || one->address() == second));
+  const void* const held = result.address();
+  result = {};
+  CHECK(mf::storage<memory>(500).address() == held);
+}

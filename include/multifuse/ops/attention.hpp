@@ -272,6 +272,7 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
   }
 
   template <class D> static void refuse_empty_rows(const sizes& n, const computed<D>& normalizers) {
+    if (!has_values<D>()) return;
     const auto values = normalizers.to_host();
     for (std::size_t i = 0; i < values.size(); ++i)
       if (values[i] == detail::hidden_score<compute_type<typename D::scalar>>) {

@@ -1,21 +1,10 @@
 #pragma once
 #include "../tape/apply.hpp"
+#include "../tensor/finish_linear.hpp"
 
 namespace multifuse {
 
 namespace detail {
-/// x = Function(x + bias of the column); no bias if it is null, no function if it is void.
-template <class T, class Function> struct finish_linear_kernel {
-  T* x;
-  const T* bias;
-  isize columns;
-  MULTIFUSE_HD void operator()(isize r, isize c) const {
-    compute_type<T> y = x[r * columns + c];
-    if (bias) y += bias[c];
-    if constexpr (!std::is_void_v<Function>) y = Function::value(y);
-    x[r * columns + c] = y;
-  }
-};
 
 /// Forward and backward pass of all linear layers. A function of the result is for inference.
 template <class Function> struct linear_computation {
@@ -50,6 +39,15 @@ template <class Function> struct linear_computation {
   void backward(const tensor<D, R>& dy, const tensor<D, R>& y, const tensor<D, S>& x, const tensor<D, W>& weight,
                 const tensor<D, B>&, const gradient_sink<D, S>& dx, const gradient_sink<D, W>& dweight,
                 const gradient_sink<D, B>& dbias) const {
+    if constexpr (requires { &D::linear_gradients; }) {
+      if (dweight && dbias) {
+        const auto to_weight = dweight.open();
+        const auto to_bias = dbias.open();
+        D::linear_gradients(x.dims().leading(), weight.dims()[0], weight.dims()[1], x.data(), dy.data(), to_weight.beta,
+                            to_weight.data, to_bias.beta, to_bias.data);
+        return backward(dy, y, x, weight, dx, gradient_sink<D, W>());
+      }
+    }
     backward(dy, y, x, weight, dx, dweight);
     if (dbias) {
       const auto to = dbias.open();
@@ -63,7 +61,7 @@ template <class Function> struct linear_computation {
                const typename D::scalar* bias) const {
     using T = typename D::scalar;
     const isize rows = x.dims().leading(), in = weight.dims()[1], out = weight.dims()[0];
-    if constexpr (packs_weights<D>) {
+    if constexpr (computes_linear<D>) {
       D::template linear<Function>(rows, out, in, x.data(), weight.data(), static_cast<const T*>(packed), bias, y.data());
     } else {
       D::multiply(1, rows, out, in, T(1), {x.data(), in, 0}, {weight.data(), in, 0, layout::transposed}, T(0),

@@ -28,6 +28,7 @@ struct outside_kernel {
 template <class I, class S>
 void refuse_outside(std::string_view where, std::string_view what, const tensor<I, S>& ids, isize bound) {
   static_assert(std::is_same_v<typename I::scalar, std::int32_t>, "multifuse: ids and labels are 32-bit integers");
+  if (!has_values<I>()) return;
   const isize n = ids.size();
   const tensor<I, shape<samples<>>> flags{shape<samples<>>(n)};
   const tensor<I, shape<>> count{shape<>{}};
@@ -46,6 +47,7 @@ void refuse_outside(std::string_view where, std::string_view what, const tensor<
 /// Throws argument_error at the first element that is NaN or infinite.
 template <class D, class S>
 void refuse_not_finite(std::string_view where, std::string_view what, const tensor<D, S>& x) {
+  if (!has_values<D>()) return;
   const auto values = x.to_host();
   for (isize i = 0; i < x.size(); ++i)
     if (const double value = double(values[std::size_t(i)]); !std::isfinite(value))

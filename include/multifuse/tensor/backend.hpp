@@ -36,6 +36,9 @@ struct example_kernel {
 /// An operation uses a faster kernel of the backend where it declares one:
 /// - `attention_forward(arguments, y, log_normalizers)` and `attention_backward(arguments, gradients)`, see
 ///   `attention_arguments`: without a matrix of scores in memory
+/// - `linear`: see `computes_linear`
+/// - `linear_gradients(rows, outputs, inputs, x, dy, beta, dweight, bias_beta, dbias)`: dweight[outputs, inputs] = dy^T x +
+///   beta dweight and dbias[outputs] = the sum of the rows of dy[rows, outputs] + bias_beta dbias
 template <class D>
 concept backend = requires(typename D::scalar* x, const typename D::scalar* c, isize n, typename D::scalar value,
                            matrix<typename D::scalar> out, matrix<const typename D::scalar> in) {
@@ -50,13 +53,30 @@ concept backend = requires(typename D::scalar* x, const typename D::scalar* c, i
   D::sum(n, n, n, c, value, x);
 };
 
-/// A backend that computes linear layers with their bias and function, from a copy of the weight in its own order if
-/// there is one: `linear`, `pack`, `packed_size`, `packing` (see `cpu`).
+/// A backend that computes linear layers with their bias and function: `linear<Function>(rows, outputs, inputs, x, weight,
+/// packed, bias, y)` is y[rows, outputs] = Function(x[rows, inputs] weight[outputs, inputs]^T + bias); no bias if it is
+/// null, no function if it is void. `packed` is null for a backend that does not pack weights.
 template <class D>
-concept packs_weights = requires(typename D::scalar* to, const typename D::scalar* weight, isize n) {
+concept computes_linear = requires(typename D::scalar* y, const typename D::scalar* x, isize n) {
+  D::template linear<void>(n, n, n, x, x, x, x, y);
+};
+
+/// One that does so from a copy of the weight in its own order if there is one: `pack`, `packed_size`, `packing` (see
+/// `cpu`).
+template <class D>
+concept packs_weights = computes_linear<D> && requires(typename D::scalar* to, const typename D::scalar* weight, isize n) {
   D::pack(to, n, n, weight);
   { D::packed_size(n, n) } -> std::same_as<isize>;
   { D::packing() } -> std::same_as<isize>;
 };
+
+/// False while a backend records a pass that runs later (`recording`, see `cuda`): then there are no values to look at, and
+/// checks of values are left out.
+template <class D> bool has_values() {
+  if constexpr (requires { D::recording(); })
+    return !D::recording();
+  else
+    return true;
+}
 
 }  // namespace multifuse

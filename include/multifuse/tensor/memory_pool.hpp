@@ -20,6 +20,8 @@ struct memory_statistics {
   isize system_allocations = 0;
 };
 
+template <class Memory> class memory_reservation;
+
 /// Recycles blocks of device memory by size class, so that a program that repeats itself stops asking the system.
 /// `Memory` is a backend's source of raw memory: `static void* allocate(std::size_t)` (throws device_error) and
 /// `static void release(void*)`. Safe to use from several threads.
@@ -32,6 +34,7 @@ template <class Memory> class memory_pool {
     std::size_t bytes = 0;
     std::size_t size_class = 0;
     bool held = true;  ///< by somebody, until it was given back
+    memory_reservation<Memory>* reservation = nullptr;  ///< for whose work it is kept, if for one only
     std::atomic<std::uint64_t> changes{0};  ///< that were noted; never set back, not even for a new holder
   };
 
@@ -44,9 +47,12 @@ template <class Memory> class memory_pool {
   [[gnu::noinline]] block* take(std::size_t bytes) {
     const std::size_t size_class = class_of(bytes);
     const std::lock_guard lock(mutex_);
-    block* taken = nullptr;
+    block* taken = open_ ? open_->find_free(size_class) : nullptr;
     auto& free = free_[size_class];
-    if (!free.empty()) {
+    if (taken) {
+      taken->references.store(1, std::memory_order_relaxed);
+      taken->held = true;
+    } else if (!free.empty()) {
       taken = free.back();
       free.pop_back();
       taken->references.store(1, std::memory_order_relaxed);
@@ -67,6 +73,7 @@ template <class Memory> class memory_pool {
       ++count_[size_class];
       ++statistics_.system_allocations;
     }
+    if (open_ && taken->reservation != open_) open_->keep(taken);
     statistics_.in_use += isize(taken->bytes);
     statistics_.peak = statistics_.in_use > statistics_.peak ? statistics_.in_use : statistics_.peak;
     return taken;
@@ -76,7 +83,7 @@ template <class Memory> class memory_pool {
     const std::lock_guard lock(mutex_);
     statistics_.in_use -= isize(returned->bytes);
     returned->held = false;
-    free_[returned->size_class].push_back(returned);
+    if (!returned->reservation) free_[returned->size_class].push_back(returned);
   }
 
   memory_statistics statistics() const {
@@ -96,6 +103,7 @@ template <class Memory> class memory_pool {
   }
 
  private:
+  friend memory_reservation<Memory>;
   memory_pool() = default;
 
   /// Blocks of other sizes that nobody holds must not be the reason why there is no memory.
@@ -111,7 +119,7 @@ template <class Memory> class memory_pool {
   /// Tells whether there were any.
   bool release_free_blocks() noexcept {
     const auto released = std::erase_if(blocks_, [&](block* candidate) {
-      if (candidate->held) return false;
+      if (candidate->held || candidate->reservation) return false;
       Memory::release(candidate->address);
       --count_[candidate->size_class];
       delete candidate;
@@ -142,7 +150,71 @@ template <class Memory> class memory_pool {
   std::array<std::vector<block*>, classes> free_;
   std::array<std::size_t, classes> count_{};  // of all blocks of a size class
   std::vector<block*> blocks_;
+  memory_reservation<Memory>* open_ = nullptr;  // for which every block is kept that is taken now
   memory_statistics statistics_;
+};
+
+/// Memory for work that is repeated at the same addresses, such as a recorded pass: blocks that are taken while it is open
+/// are handed out to nobody else while it lives, even if they were given back. One is open at a time, for all threads.
+template <class Memory> class memory_reservation {
+  using pool = memory_pool<Memory>;
+  using block = typename pool::block;
+
+ public:
+  memory_reservation() = default;
+  memory_reservation(const memory_reservation&) = delete;
+  memory_reservation& operator=(const memory_reservation&) = delete;
+  ~memory_reservation() { release(); }
+
+  /// Open while it lives. Throws argument_error if one is open already.
+  class opened {
+   public:
+    explicit opened(memory_reservation& reservation) {
+      const std::lock_guard lock(pool::instance().mutex_);
+      if (pool::instance().open_)
+        throw argument_error("memory_reservation", "another one is open", "one pass recorded at a time", "two");
+      pool::instance().open_ = &reservation;
+    }
+    opened(const opened&) = delete;
+    opened& operator=(const opened&) = delete;
+    ~opened() {
+      const std::lock_guard lock(pool::instance().mutex_);
+      pool::instance().open_ = nullptr;
+    }
+  };
+
+  /// Lets all of it be used by others, what is still held as soon as it is given back.
+  void release() noexcept {
+    pool& from = pool::instance();
+    const std::lock_guard lock(from.mutex_);
+    for (block* one : kept_) {
+      one->reservation = nullptr;
+      if (!one->held) from.free_[one->size_class].push_back(one);
+    }
+    kept_.clear();
+  }
+
+  /// All blocks that are kept, in bytes.
+  isize bytes() const {
+    const std::lock_guard lock(pool::instance().mutex_);
+    isize total = 0;
+    for (const block* one : kept_) total += isize(one->bytes);
+    return total;
+  }
+
+ private:
+  friend pool;
+  block* find_free(std::size_t size_class) const {
+    for (block* one : kept_)
+      if (!one->held && one->size_class == size_class) return one;
+    return nullptr;
+  }
+  void keep(block* taken) {
+    kept_.push_back(taken);
+    taken->reservation = this;
+  }
+
+  std::vector<block*> kept_;
 };
 
 /// Shared ownership of a block of the pool.

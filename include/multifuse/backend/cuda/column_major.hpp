@@ -19,10 +19,23 @@ struct column_major_matrix {
   friend bool operator==(const column_major_matrix&, const column_major_matrix&) = default;
 };
 
+/// What a product does besides, in one pass: adds a number to each row of its column-major result, applies a function, or
+/// sums the columns of its second matrix, as the gradient of a bias needs.
+struct product_epilogue {
+  enum class function { none, relu, gelu_tanh };
+  bool adds_bias = false, sums_second = false;
+  function applies = function::none;
+  unsigned alignment = 16;  ///< of the bias or the sums
+
+  bool anything() const { return adds_bias || sums_second || applies != function::none; }
+  friend bool operator==(const product_epilogue&, const product_epilogue&) = default;
+};
+
 /// result[n, m] = first[n, k] second[k, m], column-major. All that the choice of an algorithm depends on.
 struct column_major_product {
   isize batch;
   column_major_matrix first, second, result;
+  product_epilogue epilogue{};
   bool rounded = false;  ///< inputs of float products may be rounded to TF32
   friend bool operator==(const column_major_product&, const column_major_product&) = default;
 };
@@ -54,7 +67,8 @@ column_major_product column_major(isize batch, isize m, isize n, isize k, matrix
     throw argument_error("multiply", "all matrices of the batch have the same result", "a distance", "0");
   if (c.order == layout::transposed)
     throw argument_error("multiply", "the result is transposed", "a plain result", "transposed");
-  return {batch, column_major("b", batch, k, n, b), column_major("a", batch, m, k, a), column_major("c", batch, m, n, c)};
+  return {batch, column_major("b", batch, k, n, b), column_major("a", batch, m, k, a), column_major("c", batch, m, n, c),
+          {}, false};
 }
 
 /// For the table of algorithms that were chosen before.
@@ -65,6 +79,8 @@ struct column_major_hash {
       mixed = (mixed ^ value) * 0x9E3779B97F4A7C15ull;
       mixed ^= mixed >> 29;
     };
+    mix(std::uint64_t(p.epilogue.applies) * 4 + p.epilogue.adds_bias * 2u + p.epilogue.sums_second);
+    mix(p.epilogue.alignment);
     for (const column_major_matrix* x : {&p.first, &p.second, &p.result}) {
       mix(std::uint64_t(x->rows));
       mix(std::uint64_t(x->columns));

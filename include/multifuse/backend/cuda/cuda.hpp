@@ -1,5 +1,7 @@
 #pragma once
-#include "multiply.hpp"
+#include "attention.hpp"
+#include "graph.hpp"
+#include "linear.hpp"
 #include "sum.hpp"
 
 namespace multifuse {
@@ -12,6 +14,8 @@ __global__ void __launch_bounds__(threads_of_block) for_each_kernel(isize rows, 
                   isize(gridDim.y) * blockDim.y, isize(gridDim.x) * blockDim.x},
                  rows, columns, kernel);
 }
+
+inline constexpr std::size_t plain_shared_bytes = 48 * 1024;  // more has to be asked for
 
 template <class T> struct fill_kernel {
   T* to;
@@ -44,6 +48,9 @@ template <class T> struct cuda {
     synchronize();
   }
 
+  /// True while a pass is recorded; see `captured`.
+  static bool recording() { return detail::recording_switch().load(std::memory_order_acquire); }
+
   template <class Kernel> static void for_each(isize rows, isize columns, const Kernel& kernel) {
     if (rows < 1 || columns < 1) return;
     launch("for_each", detail::grid_for(rows, columns), detail::for_each_kernel<Kernel>, rows, columns, kernel);
@@ -54,6 +61,16 @@ template <class T> struct cuda {
     detail::multiply_on_device<T>(batch, m, n, k, alpha, a, b, beta, c);
   }
 
+  /// See `computes_linear`.
+  template <class Function>
+  static void linear(isize rows, isize outputs, isize inputs, const T* x, const T* weight, const T*, const T* bias, T* y) {
+    detail::linear_on_device<cuda, Function>(rows, outputs, inputs, x, weight, bias, y);
+  }
+  static void linear_gradients(isize rows, isize outputs, isize inputs, const T* x, const T* dy, T beta, T* dweight,
+                               T bias_beta, T* dbias) {
+    detail::linear_gradients_on_device<cuda>(rows, outputs, inputs, x, dy, beta, dweight, bias_beta, dbias);
+  }
+
   static void sum(isize outer, isize reduced, isize inner, const T* x, T beta, T* y) {
     if (outer < 1 || inner < 1) return;
     if (inner == 1)
@@ -62,6 +79,29 @@ template <class T> struct cuda {
       launch("sum", detail::grid_for_sum(outer * inner, reduced), detail::sum_middle_kernel<T>, outer, reduced, inner, x,
              beta, y);
   }
+
+  static void attention_forward(const attention_arguments<T>& arguments, T* y, T* log_normalizers) {
+    detail::fused_attention<cuda>::forward(arguments, y, log_normalizers);
+  }
+  static void attention_backward(const attention_arguments<T>& arguments, const attention_gradients<T>& gradients) {
+    detail::fused_attention<cuda>::backward(arguments, gradients);
+  }
+
+  /// Runs a kernel whose threads work together: `Kernel::threads` for each of the blocks, with `Kernel::shared_bytes` of
+  /// shared memory; see block.hpp.
+  template <class Kernel> static void run_blocks(isize blocks, const Kernel& kernel) {
+    if (blocks < 1) return;
+    detail::enter_cuda_device();
+    if constexpr (Kernel::shared_bytes > detail::plain_shared_bytes)
+      detail::check_cuda(cudaFuncSetAttribute(detail::block_kernel<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                              int(Kernel::shared_bytes)),
+                         "cudaFuncSetAttribute");
+    detail::block_kernel<Kernel><<<unsigned(blocks), unsigned(Kernel::threads), Kernel::shared_bytes, current_stream()>>>(
+        kernel);
+    detail::check_cuda(cudaGetLastError(), "run_blocks", "kernel launch");
+  }
+  /// How many blocks can run at the same time at least.
+  static isize multiprocessors() { return detail::multiprocessor_count(); }
 
  private:
   static void transfer(T* to, const T* from, isize n, cudaMemcpyKind kind) {

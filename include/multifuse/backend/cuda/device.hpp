@@ -21,6 +21,18 @@ inline void enter_cuda_device() {
   if (wanted != current) check_cuda(cudaSetDevice(wanted), "cudaSetDevice");
 }
 
+/// Multiprocessors of the device of the process.
+inline int multiprocessor_count() {
+  static const int count = [] {
+    enter_cuda_device();
+    int asked = 0;
+    check_cuda(cudaDeviceGetAttribute(&asked, cudaDevAttrMultiProcessorCount, cuda_device_number().load()),
+               "cudaDeviceGetAttribute");
+    return asked;
+  }();
+  return count;
+}
+
 }  // namespace detail
 
 /// How many CUDA devices this process can use; 0 without a GPU or without a driver.

@@ -57,11 +57,37 @@ inline cublasLtHandle_t cublas_handle() {
 
 /// How one product is computed: descriptions of its operands, the algorithm, and the memory that it needs.
 struct product_plan {
-  cublas_operation operation;
+  cublas_operation operation;  ///< none for a product with an epilogue, whose operation names its bias
   cublas_layout first, second, result;
   cublasLtMatmulAlgo_t algorithm{};
   std::size_t workspace = 0;
 };
+
+inline cublasLtEpilogue_t cublas_epilogue(const product_epilogue& epilogue) {
+  int bits = CUBLASLT_EPILOGUE_DEFAULT;
+  if (epilogue.sums_second) return CUBLASLT_EPILOGUE_BGRADB;
+  if (epilogue.applies == product_epilogue::function::relu) bits = CUBLASLT_EPILOGUE_RELU;
+  if (epilogue.applies == product_epilogue::function::gelu_tanh) bits = CUBLASLT_EPILOGUE_GELU;
+  if (epilogue.adds_bias) bits = (bits == CUBLASLT_EPILOGUE_DEFAULT ? 0 : bits) | CUBLASLT_EPILOGUE_BIAS;
+  return cublasLtEpilogue_t(bits);
+}
+
+/// The operation of a product; `bias` is what its epilogue adds, or where it puts sums.
+template <class T> cublas_operation make_operation(const column_major_product& p, const T* bias) {
+  cublasLtMatmulDesc_t created = nullptr;
+  check_cublas(cublasLtMatmulDescCreate(&created, cublas_compute_type<T>(p.rounded), cublas_type<T>()),
+               "cublasLtMatmulDescCreate");
+  cublas_operation owner(created);
+  const auto set = [&](cublasLtMatmulDescAttributes_t attribute, const auto& value) {
+    check_cublas(cublasLtMatmulDescSetAttribute(created, attribute, &value, sizeof value),
+                 "cublasLtMatmulDescSetAttribute");
+  };
+  set(CUBLASLT_MATMUL_DESC_TRANSA, std::int32_t(p.first.transposed ? CUBLAS_OP_T : CUBLAS_OP_N));
+  set(CUBLASLT_MATMUL_DESC_TRANSB, std::int32_t(p.second.transposed ? CUBLAS_OP_T : CUBLAS_OP_N));
+  if (p.epilogue.anything()) set(CUBLASLT_MATMUL_DESC_EPILOGUE, cublas_epilogue(p.epilogue));
+  if (bias) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(bias));
+  return owner;
+}
 
 template <class T> cublas_layout make_layout(const column_major_matrix& x, isize batch) {
   cublasLtMatrixLayout_t created = nullptr;
@@ -78,20 +104,11 @@ template <class T> cublas_layout make_layout(const column_major_matrix& x, isize
   return owner;
 }
 
-/// Asks cuBLASLt for the algorithm it thinks best. Throws cuda_error if it has none.
-template <class T> std::shared_ptr<const product_plan> make_plan(const column_major_product& p) {
+/// Asks cuBLASLt for the algorithm it thinks best. If it has none, a product with an epilogue has no plan, and any other
+/// throws cuda_error.
+template <class T> std::shared_ptr<const product_plan> make_plan(const column_major_product& p, const T* bias) {
   auto plan = std::make_shared<product_plan>();
-  cublasLtMatmulDesc_t operation = nullptr;
-  check_cublas(cublasLtMatmulDescCreate(&operation, cublas_compute_type<T>(p.rounded), cublas_type<T>()),
-               "cublasLtMatmulDescCreate");
-  plan->operation.reset(operation);
-  const auto set_order = [&](cublasLtMatmulDescAttributes_t attribute, bool transposed) {
-    const std::int32_t order = transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-    check_cublas(cublasLtMatmulDescSetAttribute(operation, attribute, &order, sizeof order),
-                 "cublasLtMatmulDescSetAttribute");
-  };
-  set_order(CUBLASLT_MATMUL_DESC_TRANSA, p.first.transposed);
-  set_order(CUBLASLT_MATMUL_DESC_TRANSB, p.second.transposed);
+  plan->operation = make_operation<T>(p, bias);
   plan->first = make_layout<T>(p.first, p.batch);
   plan->second = make_layout<T>(p.second, p.batch);
   plan->result = make_layout<T>(p.result, p.batch);
@@ -113,9 +130,14 @@ template <class T> std::shared_ptr<const product_plan> make_plan(const column_ma
   int found = 0;
   const std::string asked = "batch " + std::to_string(p.batch) + ", column-major result " +
                             std::to_string(p.result.rows) + " x " + std::to_string(p.result.columns);
-  check_cublas(cublasLtMatmulAlgoGetHeuristic(cublas_handle(), operation, plan->first.get(), plan->second.get(),
-                                              plan->result.get(), plan->result.get(), preference, 1, &best, &found),
-               "cublasLtMatmulAlgoGetHeuristic", asked);
+  const cublasStatus_t answer = cublasLtMatmulAlgoGetHeuristic(cublas_handle(), plan->operation.get(), plan->first.get(),
+                                                               plan->second.get(), plan->result.get(),
+                                                               plan->result.get(), preference, 1, &best, &found);
+  if (p.epilogue.anything()) {
+    if (answer != CUBLAS_STATUS_SUCCESS || found < 1 || best.state != CUBLAS_STATUS_SUCCESS) return nullptr;
+    plan->operation.reset();
+  }
+  check_cublas(answer, "cublasLtMatmulAlgoGetHeuristic", asked);
   check_cublas(found > 0 ? best.state : CUBLAS_STATUS_NOT_SUPPORTED, "cublasLtMatmulAlgoGetHeuristic", asked);
   plan->algorithm = best.algo;
   plan->workspace = best.workspaceSize;
@@ -123,7 +145,7 @@ template <class T> std::shared_ptr<const product_plan> make_plan(const column_ma
 }
 
 /// The plan for a product, made when it is first asked for. Lives as long as the process.
-template <class T> std::shared_ptr<const product_plan> find_plan(const column_major_product& p) {
+template <class T> std::shared_ptr<const product_plan> find_plan(const column_major_product& p, const T* bias) {
   struct table {
     std::mutex mutex;
     std::unordered_map<column_major_product, std::shared_ptr<const product_plan>, column_major_hash> plans;
@@ -132,12 +154,33 @@ template <class T> std::shared_ptr<const product_plan> find_plan(const column_ma
   const std::lock_guard lock(known->mutex);
   const auto found = known->plans.find(p);
   if (found != known->plans.end()) return found->second;
-  auto made = make_plan<T>(p);
+  auto made = make_plan<T>(p, bias);
   if (known->plans.size() >= most_plans) known->plans.clear();
   return known->plans.emplace(p, std::move(made)).first->second;
 }
 
-/// c[m, n] = alpha a b + beta c for each matrix of a batch, on the current stream.
+/// One launch of a product on the current stream; `bias` belongs to the epilogue. False if cuBLASLt has no such epilogue.
+template <class T>
+bool run_product(const column_major_product& product, T alpha, const T* first, const T* second, T beta, T* result,
+                 const T* bias) {
+  const auto plan = find_plan<T>(product, bias);
+  if (!plan) return false;
+  const cublas_operation with_bias = plan->operation ? nullptr : make_operation<T>(product, bias);
+  // Given back at once: what takes this memory next is later on the same stream.
+  const storage<cuda_memory> workspace = plan->workspace ? storage<cuda_memory>(plan->workspace) : storage<cuda_memory>();
+  check_cublas(cublasLtMatmul(cublas_handle(), with_bias ? with_bias.get() : plan->operation.get(), &alpha, first,
+                              plan->first.get(), second, plan->second.get(), &beta, result, plan->result.get(), result,
+                              plan->result.get(), &plan->algorithm, workspace.address(), plan->workspace,
+                              current_stream()),
+               "cublasLtMatmul");
+  return true;
+}
+
+template <class T> bool rounds_products() {
+  return std::is_same_v<T, float> && tf32_switch().load(std::memory_order_relaxed);
+}
+
+/// c[m, n] = alpha a b + beta c for each matrix of a batch.
 template <class T>
 void multiply_on_device(isize batch, isize m, isize n, isize k, T alpha, matrix<const T> a, matrix<const T> b, T beta,
                         matrix<T> c) {
@@ -148,16 +191,21 @@ void multiply_on_device(isize batch, isize m, isize n, isize k, T alpha, matrix<
     const matrix<const T> right{b.data + first * b.distance, b.stride, b.distance, b.order};
     const matrix<T> result{c.data + first * c.distance, c.stride, c.distance, c.order};
     column_major_product product = column_major(count, m, n, k, left, right, result);
-    product.rounded = tf32_switch().load(std::memory_order_relaxed) && std::is_same_v<T, float>;
-    const auto plan = find_plan<T>(product);
-    // Given back at once: what takes this memory next is later on the same stream.
-    const storage<cuda_memory> workspace = plan->workspace ? storage<cuda_memory>(plan->workspace) : storage<cuda_memory>();
-    check_cublas(cublasLtMatmul(cublas_handle(), plan->operation.get(), &alpha, right.data, plan->first.get(), left.data,
-                                plan->second.get(), &beta, result.data, plan->result.get(), result.data,
-                                plan->result.get(), &plan->algorithm, workspace.address(), plan->workspace,
-                                current_stream()),
-                 "cublasLtMatmul");
+    product.rounded = rounds_products<T>();
+    run_product<T>(product, alpha, right.data, left.data, beta, result.data, nullptr);
   }
+}
+
+/// c[m, n] = a b + beta c with an epilogue. False if cuBLASLt has none such; then nothing has happened.
+template <class T>
+bool multiply_with_epilogue(isize m, isize n, isize k, matrix<const T> a, matrix<const T> b, T beta, matrix<T> c,
+                            product_epilogue epilogue, const T* bias) {
+  enter_cuda_device();
+  column_major_product product = column_major<T>(1, m, n, k, a, b, c);
+  product.rounded = rounds_products<T>();
+  if (bias) epilogue.alignment = alignment_of(bias, 0);
+  product.epilogue = epilogue;
+  return run_product<T>(product, T(1), b.data, a.data, beta, c.data, bias);
 }
 
 }  // namespace detail

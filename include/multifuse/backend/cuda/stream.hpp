@@ -34,6 +34,12 @@ inline std::atomic<cudaStream_t>& library_stream() {
   return stream;
 }
 
+/// True while the work on the current stream is recorded as a graph instead of done.
+inline std::atomic<bool>& recording_switch() {
+  static std::atomic<bool> recording{false};
+  return recording;
+}
+
 /// What comes later on `to` waits for what is on `from` now.
 inline cudaError_t order_streams(cudaStream_t from, cudaStream_t to) {
   cudaEvent_t event = nullptr;

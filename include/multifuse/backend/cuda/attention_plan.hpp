@@ -1,0 +1,64 @@
+#pragma once
+#include <cstddef>
+
+#include "../../tensor/attention_arguments.hpp"
+#include "launch.hpp"
+
+/// How fused attention is divided over the blocks of a device. Plain arithmetic without CUDA, so that it is tested without
+/// a GPU.
+namespace multifuse::detail {
+
+/// The tile of scores that a block computes at a time, for elements of T. Its threads stand in rows and columns, and each
+/// has every 8th row and every 16th column.
+template <class T> struct attention_tile {
+  static constexpr int lanes = 16, groups = 8, threads = lanes * groups;
+  static constexpr int columns_of_thread = 4, columns = lanes * columns_of_thread;
+  static constexpr int most_rows_of_thread = sizeof(T) > 4 ? 4 : 8;  // so that accumulators stay in registers
+  static constexpr int depth = int(128 / sizeof(T));                 // of the products, at a time
+};
+
+/// How one pass is divided: tiles of rows, parts of the width of the result, and parts of the columns where there are too
+/// few tiles for the device. Each part of the columns leaves a result of its own, which are added up later.
+struct attention_plan {
+  isize pairs;  ///< of item and head
+  isize rows, columns, results;
+  isize rows_of_tile, results_of_tile;
+  isize columns_of_part, parts;
+
+  isize row_tiles() const { return quotient_up(rows, rows_of_tile); }
+  isize blocks() const { return parts * pairs * quotient_up(results, results_of_tile) * row_tiles(); }
+};
+
+/// Few rows take small tiles; the columns are divided until the device has two blocks for each multiprocessor.
+template <class T>
+attention_plan plan_attention(isize pairs, isize rows, isize columns, isize results, isize multiprocessors) {
+  using tile = attention_tile<T>;
+  const isize few = 2 * tile::groups;
+  attention_plan plan{pairs, rows, columns, results, 0, 0, columns, 1};
+  plan.rows_of_tile = tile::groups * (rows <= few ? 1 : tile::most_rows_of_thread);
+  plan.results_of_tile = tile::columns;
+  const isize blocks = plan.blocks(), wanted = 2 * multiprocessors, tiles = quotient_up(columns, tile::columns);
+  if (blocks < wanted && tiles > 1) {
+    const isize tiles_of_part = quotient_up(tiles, smaller(tiles, quotient_up(wanted, blocks)));
+    plan.columns_of_part = tiles_of_part * tile::columns;
+    plan.parts = quotient_up(tiles, tiles_of_part);
+  }
+  return plan;
+}
+
+/// Items that follow one another whose biases are equally far apart.
+struct item_run {
+  isize first, count, step;
+};
+
+/// The longest run that begins at item `first`.
+inline item_run run_of_items(const isize* item_bias, isize items, isize first) {
+  if (!item_bias) return {first, items - first, 0};
+  item_run run{first, 1, 0};
+  if (first + 1 < items) run.step = item_bias[first + 1] - item_bias[first];
+  while (first + run.count < items && item_bias[first + run.count] - item_bias[first + run.count - 1] == run.step)
+    ++run.count;
+  return run;
+}
+
+}  // namespace multifuse::detail

@@ -1,0 +1,101 @@
+// The kernels of fused attention on a GPU, without one: their blocks run on the host, thread by thread.
+#include "../support/attention_reference.hpp"
+#include "../support/emulated_blocks.hpp"
+
+namespace mf = multifuse;
+using mf::isize;
+using namespace check::attention;
+
+namespace {
+
+/// Against the definition, with threads in both orders, which must give the same bits.
+template <class T> void compare(const sizes& n, double tolerance, isize multiprocessors = 4) {
+  using device = check::emulated_gpu<T>;
+  device::processors = multiprocessors;
+  problem<T> found(n), again(n);
+  device::descending = false;
+  found.template compute<device>();
+  check_all("emulated", found, reference(problem<T>(n)), tolerance);
+  device::descending = true;
+  again.template compute<device>();
+  CHECK(again.y == found.y);
+  CHECK(again.log_normalizers == found.log_normalizers);
+  CHECK(again.dq == found.dq);
+  CHECK(again.dk == found.dk);
+  CHECK(again.dv == found.dv);
+  CHECK(again.dbias == found.dbias);
+}
+
+}  // namespace
+
+TEST_CASE("device attention of heads of several widths") {
+  for (const isize head : {3, 32, 40}) compare<float>({1, 2, 20, 21, head, head}, 1e-5);
+  compare<float>({1, 1, 18, 5, 132, 70}, 1e-5);  // more than one part of depth and of results
+  compare<double>({1, 2, 17, 19, 18, 20}, 1e-13);
+}
+
+TEST_CASE("device attention beside the borders of tiles") {
+  compare<float>({1, 1, 65, 64, 8, 8}, 1e-5);
+  compare<float>({1, 1, 1, 1, 4, 4}, 1e-5);
+  compare<double>({1, 1, 33, 65, 4, 4}, 1e-13);
+}
+
+TEST_CASE("device attention: a handful of queries and many keys, and the other way round, in parts") {
+  compare<float>({1, 2, 4, 300, 8, 8, bias_kind::of_keys, true}, 1e-5, 20);
+  compare<float>({1, 1, 200, 3, 8, 8, bias_kind::of_queries}, 1e-5, 20);
+  compare<double>({1, 1, 3, 200, 4, 6, bias_kind::none, true}, 1e-13, 20);  // whole parts are hidden
+}
+
+TEST_CASE("device attention: biases of all kinds") {
+  for (const auto bias : {bias_kind::of_all, bias_kind::of_heads, bias_kind::of_keys, bias_kind::of_queries, bias_kind::of_item_pairs})
+    compare<float>({4, 2, 5, 19, 8, 4, bias, bias == bias_kind::of_all}, 1e-5);
+  compare<float>({2, 1, 70, 66, 4, 4, bias_kind::of_keys}, 2e-5);
+  compare<float>({2, 1, 66, 70, 4, 4, bias_kind::of_queries}, 2e-5);
+}
+
+TEST_CASE("device attention: a query without a key has a normalizer of minus infinity, NaN has not") {
+  using device = check::emulated_gpu<float>;
+  for (const isize processors : {1, 20}) {
+    device::processors = processors;
+    problem<float> hidden({1, 1, 2, 130, 4, 4, bias_kind::none, true});
+    std::fill(hidden.mask.begin(), hidden.mask.end(), 0.0f);
+    hidden.compute<device>();
+    for (const float each : hidden.log_normalizers) CHECK(each == -INFINITY);
+    for (const float each : hidden.y) CHECK(each == 0);
+    for (const float each : hidden.dq) CHECK(each == 1);
+    problem<float> broken({1, 1, 2, 130, 4, 4});
+    broken.q[4] = NAN;
+    broken.compute<device>();
+    CHECK(std::isnan(broken.log_normalizers[1]));
+    CHECK(std::isnan(broken.y[4]));
+    CHECK(std::isfinite(broken.y[0]));
+  }
+}
+
+TEST_CASE("items with biases at equal distances are one run") {
+  using mf::detail::run_of_items;
+  const isize pairs[] = {0, 5, 0, 5, 10, 15, 15, 15};
+  const auto agrees = [&](isize first, isize count, isize step) {
+    const auto run = run_of_items(pairs, 8, first);
+    return run.first == first && run.count == count && run.step == step;
+  };
+  CHECK(agrees(0, 2, 5));
+  CHECK(agrees(2, 4, 5));
+  CHECK(agrees(6, 2, 0));
+  CHECK(agrees(7, 1, 0));
+  CHECK(run_of_items(nullptr, 9, 0).count == 9);
+}
+
+TEST_CASE("columns are divided only where there are too few tiles of rows") {
+  const auto few = mf::detail::plan_attention<float>(12, 4, 4096, 64, 132);
+  CHECK(few.rows_of_tile == 8);
+  CHECK(few.parts == 22);
+  CHECK(few.columns_of_part == 192);
+  CHECK(few.blocks() == 12 * 22);
+  const auto many = mf::detail::plan_attention<float>(96, 1569, 1569, 64, 132);
+  CHECK(many.rows_of_tile == 64);
+  CHECK(many.parts == 1);
+  CHECK(many.blocks() == 96 * 25);
+  CHECK(mf::detail::plan_attention<float>(12, 4096, 4, 64, 132).parts == 1);
+  CHECK(mf::detail::plan_attention<double>(1, 17, 1000, 130, 1).blocks() == 3);
+}
