@@ -11,6 +11,7 @@
 #include <multifuse/layers/transformer_block.hpp>
 #include <multifuse/losses/cross_entropy.hpp>
 #include <multifuse/tape/gradient.hpp>
+#include <multifuse/tensor/to_device.hpp>
 #include <multifuse/train/adam.hpp>
 
 #include "worker.hpp"
@@ -70,77 +71,98 @@ template <class Size> struct embedding {
   };
 };
 
-template <class Size> using block = mf::transformer_block<dev, Size::width, Size::heads>;
+template <class D, class Size> using block = mf::transformer_block<D, Size::width, Size::heads>;
 
 /// A model of the comparison: embeddings, the stages of a family, a head for each modality on its class token.
-template <class Size, class... Stages>
+template <class D, class Size, class... Stages>
 using network_of = mf::fusion_model<
-    both, mf::tokenize<embedding<Size>::template of, dev, Size::width>, Stages...,
-    mf::late<mf::sequential<mf::layer_norm<dev, Size::width>, mf::linear<dev, Size::width, Size::classes>>,
+    both, mf::tokenize<embedding<Size>::template of, D, Size::width>, Stages...,
+    mf::late<mf::sequential<mf::layer_norm<D, Size::width>, mf::linear<D, Size::width, Size::classes>>,
              mf::mean_of_class_tokens>>;
 
 /// A model with its weights and one batch of inputs.
-template <class Network, class Size> class measured_model : public contestant {
+template <class Network, class D, class Size> class inference : public contestant {
  public:
-  /// Reads weights.safetensors and inputs.safetensors of the folder. With `training`, a call is a step of AdamW.
-  measured_model(const std::filesystem::path& folder, bool training) : model_(std::make_unique<Network>()) {
+  /// Reads weights.safetensors and inputs.safetensors of the folder.
+  explicit inference(const std::filesystem::path& folder, bool pack = true) : model_(std::make_unique<Network>()) {
     mf::load_model(folder / "weights.safetensors", *model_);
     const mf::safetensors_file inputs((folder / "inputs.safetensors").string());
-    video_ = {patches<video>(inputs.at("video").shape.at(0)), inputs.read<float>("video")};
-    audio_ = {patches<audio>(video_.dims()[0]), inputs.read<float>("audio")};
-    if (!training) mf::pack_weights(*model_);
-    labels_ = {mf::shape<mf::batch<>>(video_.dims()[0]), inputs.read<std::int32_t>("labels")};
-    if (training) optimizer_ = std::make_unique<mf::adam<dev>>(*model_, mf::adam_options{.weight_decay = 0.01});
+    video_ = patches<video>(inputs, "video");
+    audio_ = patches<audio>(inputs, "audio");
+    if (pack) mf::pack_weights(*model_);
   }
 
-  void call() override {
-    if (optimizer_)
-      step();
-    else
-      logits_ = (*model_)(video_, audio_);
+  void call() override { logits_ = (*model_)(video_, audio_); }
+  std::vector<float> output() override {
+    call();
+    const auto logits = logits_.to_host();
+    return {logits.begin(), logits.end()};
   }
-  std::vector<float> output() override { return (*model_)(video_, audio_).to_host(); }
-  double loss() override { return step().value().to_host()[0]; }
 
- private:
+  /// A modality's samples.
+  template <class M> static auto patches(const mf::safetensors_file& inputs, const std::string& name) {
+    using shape = mf::shape<mf::batch<>, mf::tokens<token_count<Size, M>>, mf::width<patch_width<Size, M>>>;
+    return mf::to_device<D>(mf::tensor<dev, shape>(shape(inputs.at(name).shape.at(0)), inputs.read<float>(name)));
+  }
   template <class M>
-  using patch_shape = mf::shape<mf::batch<>, mf::tokens<token_count<Size, M>>, mf::width<patch_width<Size, M>>>;
-  template <class M> using patch_tensor = mf::tensor<dev, patch_shape<M>>;
-  template <class M> static patch_shape<M> patches(isize batch) { return patch_shape<M>(batch); }
+  using patch_tensor = decltype(patches<M>(std::declval<const mf::safetensors_file&>(), std::string()));
 
-  auto step() {
-    tape_.restart({.training = true});
-    optimizer_->zero_gradients();
-    const auto loss = mf::cross_entropy((*model_)(mf::record(tape_, video_), mf::record(tape_, audio_)), labels_);
-    mf::backward(loss);
-    optimizer_->step(1e-4);
-    return loss;
-  }
-
+ protected:
   std::unique_ptr<Network> model_;
   patch_tensor<video> video_;
   patch_tensor<audio> audio_;
-  mf::tensor<mf::rebind<dev, std::int32_t>, mf::shape<mf::batch<>>> labels_;
-  mf::tensor<dev, mf::shape<mf::batch<>, mf::width<Size::classes>>> logits_;
-  mf::tape tape_;
-  std::unique_ptr<mf::adam<dev>> optimizer_;
+  mf::tensor<D, mf::shape<mf::batch<>, mf::width<Size::classes>>> logits_;
 };
 
-using factory = std::unique_ptr<contestant> (*)(const std::filesystem::path& folder, bool training);
+/// Steps of AdamW.
+template <class Network, class Size> class training : public inference<Network, dev, Size> {
+ public:
+  explicit training(const std::filesystem::path& folder)
+      : inference<Network, dev, Size>(folder, false), optimizer_(*this->model_, mf::adam_options{.weight_decay = 0.01}) {
+    const mf::safetensors_file inputs((folder / "inputs.safetensors").string());
+    labels_ = {mf::shape<mf::batch<>>(this->video_.dims()[0]), inputs.read<std::int32_t>("labels")};
+  }
+  void call() override { step(); }
+  double loss() override { return step().value().to_host()[0]; }
 
-/// What can be measured, by "family/size".
+ private:
+  auto step() {
+    tape_.restart({.training = true});
+    optimizer_.zero_gradients();
+    const auto logits = (*this->model_)(mf::record(tape_, this->video_), mf::record(tape_, this->audio_));
+    const auto loss = mf::cross_entropy(logits, labels_);
+    mf::backward(loss);
+    optimizer_.step(1e-4);
+    return loss;
+  }
+
+  mf::tensor<mf::rebind<dev, std::int32_t>, mf::shape<mf::batch<>>> labels_;
+  mf::tape tape_;
+  mf::adam<dev> optimizer_;
+};
+
+using factory = std::unique_ptr<contestant> (*)(const std::filesystem::path& folder);
+
+/// What can be measured, by "family/size inference", "... training" or "... bf16", which is inference in bf16.
 inline std::map<std::string, factory>& factories() {
   static std::map<std::string, factory> all;
   return all;
 }
 
-/// Enters all sizes of a family, whose models are `Family::network<Size>::type`.
+/// Enters all sizes of a family, whose models are `Family::network<D, Size>::type`.
 template <class Family> bool enter(const std::string& family) {
-  const auto one = [&]<class Size>(Size*) {
-    factories()[family + "/" + std::string(Size::name)] = [](const std::filesystem::path& folder, bool training) {
-      using model = measured_model<typename Family::template network<Size>::type, Size>;
-      return std::unique_ptr<contestant>(std::make_unique<model>(folder, training));
+  const auto as = [&]<class Contestant>(Contestant*, std::string_view size, const std::string& mode) {
+    factories()[family + "/" + std::string(size) + " " + mode] = [](const std::filesystem::path& folder) {
+      return std::unique_ptr<contestant>(std::make_unique<Contestant>(folder));
     };
+  };
+  const auto one = [&]<class Size>(Size*) {
+    using half = mf::cpu<mf::bf16>;
+    using network = typename Family::template network<dev, Size>::type;
+    using network_of_half = typename Family::template network<half, Size>::type;
+    as(static_cast<inference<network, dev, Size>*>(nullptr), Size::name, "inference");
+    as(static_cast<training<network, Size>*>(nullptr), Size::name, "training");
+    as(static_cast<inference<network_of_half, half, Size>*>(nullptr), Size::name, "bf16");
   };
   one(static_cast<tiny32*>(nullptr)), one(static_cast<tiny64*>(nullptr)), one(static_cast<small*>(nullptr));
   one(static_cast<base*>(nullptr)), one(static_cast<base8*>(nullptr));

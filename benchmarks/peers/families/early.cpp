@@ -3,8 +3,8 @@
 namespace peers {
 
 struct early_family {
-  template <class Size> struct network {
-    using type = network_of<Size, mf::stage<Size::layers, mf::joint_attention<block<Size>>>>;
+  template <class D, class Size> struct network {
+    using type = network_of<D, Size, mf::stage<Size::layers, mf::joint_attention<block<D, Size>>>>;
   };
 };
 static const bool entered = enter<early_family>("early");

@@ -7,8 +7,8 @@ namespace peers {
 struct latent_adapter_family {
   /// The peers compute the maps of an adapter as two linear layers, the fastest way that they have.
   static constexpr mf::adapter_config adapters{.groups = 1, .batch_norm = false};
-  template <class Size> struct network {
-    using type = network_of<Size, mf::stage<Size::layers, mf::latent_adapter<block<Size>, adapters>>>;
+  template <class D, class Size> struct network {
+    using type = network_of<D, Size, mf::stage<Size::layers, mf::latent_adapter<block<D, Size>, adapters>>>;
   };
 };
 static const bool entered = enter<latent_adapter_family>("latent_adapter");
