@@ -157,8 +157,8 @@ template <class T> class matrix_product {
       kernels_.transpose(panel, kernels_.columns, b_.data + j * b_.stride + k, b_.stride, tile.columns, tile.inner);
       return;
     }
-    const T* const from = b_.data + k * b_.stride + j;
-    if (tile.columns == kernels_.columns && rows <= 2 * kernels_.rows) {  // too few rows to be worth a copy
+    const T* const from = b_.data + k * b_.stride + j;  // in place, where too few rows make a copy worth its time
+    if (tile.columns == kernels_.columns && rows <= (stride_aliases(b_.stride) ? 2 : 8) * kernels_.rows) {
       tile.right = from;
       tile.right_stride = b_.stride;
       return;
