@@ -86,6 +86,18 @@ TEST_CASE("items with biases at equal distances are one run") {
   CHECK(run_of_items(nullptr, 9, 0).count == 9);
 }
 
+TEST_CASE("items that share a bias are divided only where there are too few tiles of it") {
+  mf::attention_arguments<float> a{512, 4, 49, 49, 32, 32, 1, nullptr, nullptr, nullptr, {nullptr, 49 * 49, 49, 1}, nullptr, nullptr};
+  const auto shared = mf::detail::plan_bias_gradient(a, 0, 132);
+  CHECK(shared.elements == 4 * 49 * 49);
+  CHECK(shared.parts == 66);
+  CHECK(shared.blocks() == 4 * 66);
+  CHECK(mf::detail::plan_bias_gradient(a, 1, 132).blocks() == 512 * 4);
+  a.bias.head = a.bias.query = 0;
+  CHECK(mf::detail::plan_bias_gradient(a, 0, 1).parts == 2);
+  CHECK(mf::detail::plan_bias_gradient(a, 0, 132).elements == 49);
+}
+
 TEST_CASE("columns are divided only where there are too few tiles of rows") {
   const auto few = mf::detail::plan_attention<float>(12, 4, 4096, 64, 132);
   CHECK(few.rows_of_tile == 8);

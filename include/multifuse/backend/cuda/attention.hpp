@@ -105,13 +105,12 @@ template <class D> struct fused_attention {
   }
 
   static void add_bias_gradient(const attention_backward_operands<T>& b, T* gradient) {
-    const attention_arguments<T>& a = b.x.a;
     using kernel = tiled_bias_gradient_kernel<T>;
-    const bias_gradient_plan plan{
-        b.x.bias_step ? a.items : 1, a.bias.head ? a.heads : 1,
-        a.bias.query ? quotient_up(a.queries, attention_shared<T, kernel::R>::rows) : 1,
-        a.bias.key ? quotient_up(a.keys, attention_tile<T>::columns) : 1};
-    D::run_blocks(plan.blocks(), kernel{b, plan, gradient});
+    const bias_gradient_plan plan = plan_bias_gradient(b.x.a, b.x.bias_step, D::multiprocessors());
+    if (plan.parts == 1) return D::run_blocks(plan.blocks(), kernel{b, plan, gradient});
+    const attention_workspace<D> parts(plan.parts * plan.elements);
+    D::run_blocks(plan.blocks(), kernel{b, plan, parts.data()});
+    D::sum(1, plan.parts, plan.elements, parts.data(), T(1), gradient);
   }
 };
 

@@ -267,14 +267,8 @@ template <class T, int R, attention_gradient Of> struct attention_backward_kerne
   }
 };
 
-/// How the gradient of a bias is divided over blocks: each owns a tile of it, and adds up what items, heads, queries or keys
-/// that share it contribute.
-struct bias_gradient_plan {
-  isize items, heads, query_tiles, key_tiles;  ///< 1 where all share the elements
-  isize blocks() const { return items * heads * query_tiles * key_tiles; }
-};
-
-/// Adds the gradient of a bias.
+/// The gradient of a bias. Adds to it if `parts` is 1, else writes partial gradients, laid out as the bias, one after the
+/// other.
 template <class T> struct tiled_bias_gradient_kernel {
   using tile = attention_tile<T>;
   static constexpr int R = tile::most_rows_of_thread, threads = tile::threads;
@@ -292,9 +286,9 @@ template <class T> struct tiled_bias_gradient_kernel {
     rest /= plan.key_tiles;
     const isize query_tile = rest % plan.query_tiles;
     rest /= plan.query_tiles;
-    const isize own_head = rest % plan.heads, own_item = rest / plan.heads;
+    const isize own_head = rest % plan.heads, own_item = rest / plan.heads;  // or the part, where all items share
     T sums[R][tile::columns_of_thread] = {};
-    for (isize item = own_item; item < a.items; item += plan.items)
+    for (isize item = own_item; item < a.items; item += plan.items * plan.parts)
       for (isize head = own_head; head < a.heads; head += plan.heads)
         for (isize query = query_tile * rows; query < a.queries; query += plan.query_tiles * rows)
           for (isize key = key_tile * tile::columns; key < a.keys; key += plan.key_tiles * tile::columns)
@@ -341,7 +335,10 @@ template <class T> struct tiled_bias_gradient_kernel {
       for (int r = row; r < (a.bias.query ? row + 1 : shared.rows); ++r)
         for (int c = column; c < (a.bias.key ? column + 1 : tile::columns); ++c)
           total += shared.scores[r * shared.score_stride + c];
-      gradient[b.x.bias_at(item, head, query + row, key + column)] += total;
+      if (plan.parts == 1)
+        gradient[b.x.bias_at(item, head, query + row, key + column)] += total;
+      else
+        gradient[item * plan.elements + b.x.bias_at(0, head, query + row, key + column)] = total;
     }
   }
 };

@@ -46,6 +46,27 @@ attention_plan plan_attention(isize pairs, isize rows, isize columns, isize resu
   return plan;
 }
 
+/// How the gradient of a bias is divided over blocks: each owns a tile of it, and adds up what the items, heads, queries or
+/// keys that share it contribute. Where all items share it and there are too few tiles, the items are divided into parts,
+/// each of which leaves a gradient of its own.
+struct bias_gradient_plan {
+  isize items, heads, query_tiles, key_tiles;  ///< 1 where all share the elements
+  isize elements;                              ///< of the bias of an item
+  isize parts = 1;
+  isize blocks() const { return parts * items * heads * query_tiles * key_tiles; }
+};
+
+template <class T>
+bias_gradient_plan plan_bias_gradient(const attention_arguments<T>& a, isize bias_step, isize multiprocessors) {
+  using tile = attention_tile<T>;
+  const isize rows = tile::groups * tile::most_rows_of_thread;
+  const isize heads = a.bias.head ? a.heads : 1, queries = a.bias.query ? a.queries : 1, keys = a.bias.key ? a.keys : 1;
+  bias_gradient_plan plan{bias_step ? a.items : 1, heads, quotient_up(queries, rows), quotient_up(keys, tile::columns),
+                          heads * queries * keys};
+  if (plan.items == 1) plan.parts = smaller(a.items, quotient_up(2 * multiprocessors, plan.blocks()));
+  return plan;
+}
+
 /// Items that follow one another whose biases are equally far apart.
 struct item_run {
   isize first, count, step;
