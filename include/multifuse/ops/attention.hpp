@@ -290,8 +290,7 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
   }
 
   template <class D> static void refuse_empty_rows(const sizes& n, const tensor<D, numbers>& normalizers) {
-    if (!has_values<D>()) return;
-    const auto values = normalizers.to_host();
+    const auto values = has_values<D>() ? normalizers.to_host() : std::vector<typename D::scalar>();
     for (std::size_t i = 0; i < values.size(); ++i)
       if (values[i] == detail::hidden_score<typename D::scalar>) {
         const isize at = isize(i);
