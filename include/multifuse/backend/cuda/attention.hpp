@@ -95,7 +95,8 @@ template <class D> struct fused_attention {
   }
 
   template <template <int> class Kernel>
-  static void add_gradient(const attention_backward_operands<T>& b, isize rows, isize columns, isize width, T* gradient) {
+  static void add_gradient(const attention_backward_operands<T>& b, isize rows, isize columns, isize width,
+                           T* gradient) {
     const isize pairs = b.x.a.items * b.x.a.heads, elements = pairs * rows * width;
     const attention_plan plan = plan_attention<T>(pairs, rows, columns, width, D::multiprocessors());
     if (plan.parts == 1) return run_tiles<D, Kernel>(plan, b, plan, gradient);

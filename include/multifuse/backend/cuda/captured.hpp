@@ -18,9 +18,9 @@ template <class Y> auto settled(const Y& y) {
     return y;
 }
 
-/// A pass over inputs of fixed extents, recorded once and replayed for every later call with such inputs. The `Recorder`
-/// holds the recording: `record(work)` notes down what a callable gives to the device, `replay()` does it, `forget()` drops
-/// it, and `setting()` tells what else a recording depends on.
+/// A pass over inputs of fixed extents, recorded once and replayed for every later call with such inputs. The
+/// `Recorder` holds the recording: `record(work)` notes down what a callable gives to the device, `replay()` does it,
+/// `forget()` drops it, and `setting()` tells what else a recording depends on.
 template <class Recorder, class Pass, class... X> class captured_pass {
  public:
   using result_type = decltype(settled(std::declval<const Pass&>()(std::declval<const X&>()...)));
