@@ -1,6 +1,6 @@
-// Times transformer blocks and a bottleneck fusion on a GPU, forward and with the backward pass, as single launches and as
-// one graph, and attention and linear layers alone, beside what the same device reaches in a plain copy and in one large
-// product. Medians over at least ten runs, by the device's clock.
+// Times transformer blocks and a bottleneck fusion on a GPU, forward and with the backward pass, as single launches and
+// as one graph, and attention and linear layers alone, beside what the same device reaches in a plain copy and in one
+// large product. Medians over at least ten runs, by the device's clock.
 //   time_blocks [seconds for each line, default 1]
 #include <algorithm>
 #include <cmath>
@@ -156,8 +156,8 @@ template <class Model, class... S> void print_model(const char* name, const S&..
   };
   const double inference_graph = as_graph(pass), step_graph = as_graph(training_pass);
   std::printf("| %s | %.3f | %.1f | %.3f | %.3f | %.1f | %.3f | %.0f | %td | %s |\n", name, inference,
-              1e-9 * cost.forward_flops / inference, inference_graph, step, 1e-9 * cost.training_flops() / step, step_graph,
-              1e-6 * double(peak), allocated, repeats ? "yes" : "NO");
+              1e-9 * cost.forward_flops / inference, inference_graph, step, 1e-9 * cost.training_flops() / step,
+              step_graph, 1e-6 * double(peak), allocated, repeats ? "yes" : "NO");
   std::fflush(stdout);
   tape.clear();
 }
@@ -175,14 +175,16 @@ void print_attention(const char* name, isize items, isize heads, isize queries, 
                                                  q.data(), k.data(), v.data(), {},   nullptr, nullptr};
   const double forward = median([&] { device::attention_forward(arguments, y.data(), normalizers.data()); });
   const double backward = median([&] {
-    device::attention_backward(arguments, {y.data(), dy.data(), normalizers.data(), dq.data(), dk.data(), dv.data(), nullptr});
+    device::attention_backward(arguments,
+                               {y.data(), dy.data(), normalizers.data(), dq.data(), dk.data(), dv.data(), nullptr});
   });
   const mf::tensor<device, samples> scores{samples(heads * queries * keys)};
   const double products = median([&] {
     for (isize item = 0; item < items; ++item) {
       const isize at_query = item * queries * width, at_key = item * keys * width;
       device::multiply(heads, queries, keys, head, scale, {q.data() + at_query, width, head},
-                       {k.data() + at_key, width, head, mf::layout::transposed}, 0, {scores.data(), keys, queries * keys});
+                       {k.data() + at_key, width, head, mf::layout::transposed}, 0,
+                       {scores.data(), keys, queries * keys});
       device::multiply(heads, queries, head, keys, 1, {scores.data(), keys, queries * keys},
                        {v.data() + at_key, width, head}, 0, {y.data() + at_query, width, head});
     }
@@ -208,21 +210,22 @@ void print_attentions() {
 template <class Function> void print_linear(const char* name, isize rows, isize outputs, isize inputs) {
   const auto x = random_tensor(samples(rows * inputs), 1), weight = random_tensor(samples(outputs * inputs), 2);
   const auto bias = random_tensor(samples(outputs), 3), dy = random_tensor(samples(rows * outputs), 4);
-  const mf::tensor<device, samples> y{samples(rows * outputs)}, dweight{samples(outputs * inputs)}, dbias{samples(outputs)};
+  const mf::tensor<device, samples> y{samples(rows * outputs)}, dweight{samples(outputs * inputs)},
+      dbias{samples(outputs)};
   const double together = median([&] {
     device::linear<Function>(rows, outputs, inputs, x.data(), weight.data(), nullptr, bias.data(), y.data());
   });
   const double apart = median([&] {
-    device::multiply(1, rows, outputs, inputs, 1, {x.data(), inputs, 0}, {weight.data(), inputs, 0, mf::layout::transposed},
-                     0, {y.data(), outputs, 0});
+    device::multiply(1, rows, outputs, inputs, 1, {x.data(), inputs, 0},
+                     {weight.data(), inputs, 0, mf::layout::transposed}, 0, {y.data(), outputs, 0});
     device::for_each(rows, outputs, mf::detail::finish_linear_kernel<float, Function>{y.data(), bias.data(), outputs});
   });
   const double gradients = median([&] {
     device::linear_gradients(rows, outputs, inputs, x.data(), dy.data(), 0, dweight.data(), 0, dbias.data());
   });
   const double gradients_apart = median([&] {
-    device::multiply(1, outputs, inputs, rows, 1, {dy.data(), outputs, 0, mf::layout::transposed}, {x.data(), inputs, 0}, 0,
-                     {dweight.data(), inputs, 0});
+    device::multiply(1, outputs, inputs, rows, 1, {dy.data(), outputs, 0, mf::layout::transposed},
+                     {x.data(), inputs, 0}, 0, {dweight.data(), inputs, 0});
     device::sum(1, rows, outputs, dy.data(), 0, dbias.data());
   });
   std::printf("| %s | %.3f | %.3f | %.3f | %.3f |\n", name, together, apart, gradients, gradients_apart);
@@ -272,8 +275,9 @@ int main(int argc, char** argv) {
     for (const bool rounded : {false, true}) {
       mf::allow_tf32(rounded);
       std::printf("\n%s products\n\n", rounded ? "TF32" : "float32");
-      std::puts("| layer | forward ms | TFLOP/s | as a graph ms | training step ms | TFLOP/s | as a graph ms | peak MB | "
-                "allocations while timed | two runs agree |");
+      std::puts(
+          "| layer | forward ms | TFLOP/s | as a graph ms | training step ms | TFLOP/s | as a graph ms | peak MB | "
+          "allocations while timed | two runs agree |");
       std::puts("|---|---|---|---|---|---|---|---|---|---|");
       print_models();
       std::puts("\n| linear layer | together ms | product and pass ms | gradients together ms | product and sum ms |");
@@ -281,7 +285,8 @@ int main(int argc, char** argv) {
       print_linears();
     }
     mf::allow_tf32(false);
-    std::puts("\n| attention | forward ms | TFLOP/s | backward ms | TFLOP/s of 5 products | forward products alone ms |");
+    std::puts(
+        "\n| attention | forward ms | TFLOP/s | backward ms | TFLOP/s of 5 products | forward products alone ms |");
     std::puts("|---|---|---|---|---|---|");
     print_attentions();
   } catch (const mf::error& failure) {

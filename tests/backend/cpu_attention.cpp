@@ -45,8 +45,8 @@ TEST_CASE("numbers of queries and keys beside the borders of blocks") {
 }
 
 TEST_CASE("bias and mask, and their gradients") {
-  for (const auto bias : {bias_kind::none, bias_kind::of_all, bias_kind::of_heads, bias_kind::of_keys, bias_kind::of_queries,
-                          bias_kind::of_item_pairs})
+  for (const auto bias : {bias_kind::none, bias_kind::of_all, bias_kind::of_heads, bias_kind::of_keys,
+                          bias_kind::of_queries, bias_kind::of_item_pairs})
     for (const bool mask : {false, true})
       for (const auto& [queries, keys] : {std::pair<isize, isize>{5, 19}, {40, 7}, {33, 530}}) {
         compare<float>({2, 3, queries, keys, 12, 16, bias, mask}, 2e-5);

@@ -47,7 +47,8 @@ TEST_CASE("device attention: a handful of queries and many keys, and the other w
 }
 
 TEST_CASE("device attention: biases of all kinds") {
-  for (const auto bias : {bias_kind::of_all, bias_kind::of_heads, bias_kind::of_keys, bias_kind::of_queries, bias_kind::of_item_pairs})
+  for (const auto bias :
+       {bias_kind::of_all, bias_kind::of_heads, bias_kind::of_keys, bias_kind::of_queries, bias_kind::of_item_pairs})
     compare<float>({4, 2, 5, 19, 8, 4, bias, bias == bias_kind::of_all}, 1e-5);
   compare<float>({2, 1, 70, 66, 4, 4, bias_kind::of_keys}, 2e-5);
   compare<float>({2, 1, 66, 70, 4, 4, bias_kind::of_queries}, 2e-5);
@@ -84,6 +85,19 @@ TEST_CASE("items with biases at equal distances are one run") {
   CHECK(agrees(6, 2, 0));
   CHECK(agrees(7, 1, 0));
   CHECK(run_of_items(nullptr, 9, 0).count == 9);
+}
+
+TEST_CASE("items that share a bias are divided only where there are too few tiles of it") {
+  mf::attention_arguments<float> a{
+      512, 4, 49, 49, 32, 32, 1, nullptr, nullptr, nullptr, {nullptr, 49 * 49, 49, 1}, nullptr, nullptr};
+  const auto shared = mf::detail::plan_bias_gradient(a, 0, 132);
+  CHECK(shared.elements == 4 * 49 * 49);
+  CHECK(shared.parts == 66);
+  CHECK(shared.blocks() == 4 * 66);
+  CHECK(mf::detail::plan_bias_gradient(a, 1, 132).blocks() == 512 * 4);
+  a.bias.head = a.bias.query = 0;
+  CHECK(mf::detail::plan_bias_gradient(a, 0, 1).parts == 2);
+  CHECK(mf::detail::plan_bias_gradient(a, 0, 132).elements == 49);
 }
 
 TEST_CASE("columns are divided only where there are too few tiles of rows") {

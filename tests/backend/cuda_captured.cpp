@@ -96,6 +96,17 @@ TEST_CASE("what a captured pass reads stays in its own memory") {
   CHECK(x.to_host() == counted(2, 1).to_host());
 }
 
+TEST_CASE("a result of a captured pass may be its next input") {
+  counting_recorder::now = {};
+  int calls = 0;
+  mf::detail::captured_pass<counting_recorder, same_pass, rows, rows> fast(same_pass{&calls});
+  for (const float first : {1.0f, 5.0f}) {
+    const rows& result = fast(counted(2, first), counted(1, 0));
+    CHECK(fast(result, counted(1, 0)).to_host() == counted(2, first).to_host());
+    CHECK(fast(fast(counted(3, first), counted(1, 0)), counted(2, 0)).to_host() == counted(3, first).to_host());
+  }
+}
+
 TEST_CASE("a pass that could not be recorded is done and recorded at the next call") {
   counting_recorder::now = {};
   counting_recorder::now.fails = true;

@@ -74,13 +74,16 @@ TEST_CASE("a row-major product read column-major is the same product") {
 
 TEST_CASE("a bias belongs to the rows of a linear layer's result, its gradient to the columns of the second matrix") {
   const isize rows = 3, outputs = 4, inputs = 5;
-  const auto x = random_numbers(rows * inputs), weight = random_numbers(outputs * inputs), dy = random_numbers(rows * outputs);
+  const auto x = random_numbers(rows * inputs), weight = random_numbers(outputs * inputs),
+             dy = random_numbers(rows * outputs);
   std::vector<double> y(std::size_t(rows * outputs)), dweight(weight.size());
-  const auto layer = detail::column_major<double>(1, rows, outputs, inputs, {x.data(), inputs, 0},
-                                                  {weight.data(), inputs, 0, layout::transposed}, {y.data(), outputs, 0});
+  const auto layer =
+      detail::column_major<double>(1, rows, outputs, inputs, {x.data(), inputs, 0},
+                                   {weight.data(), inputs, 0, layout::transposed}, {y.data(), outputs, 0});
   CHECK(layer.result.rows == outputs);
-  const auto gradient = detail::column_major<double>(1, outputs, inputs, rows, {dy.data(), outputs, 0, layout::transposed},
-                                                     {x.data(), inputs, 0}, {dweight.data(), inputs, 0});
+  const auto gradient =
+      detail::column_major<double>(1, outputs, inputs, rows, {dy.data(), outputs, 0, layout::transposed},
+                                   {x.data(), inputs, 0}, {dweight.data(), inputs, 0});
   CHECK(gradient.result.columns == outputs);
   for (isize out = 0; out < outputs; ++out) {
     double sum = 0, expected = 0;

@@ -34,8 +34,9 @@ template <class Function> double applied(double x) {
     return Function::value(x);
 }
 
-template <class T> void check_close(const std::string& what, const std::vector<T>& found, const std::vector<double>& expected,
-                                    double tolerance) {
+template <class T>
+void check_close(const std::string& what, const std::vector<T>& found, const std::vector<double>& expected,
+                 double tolerance) {
   double worst = 0, size = 1;
   for (std::size_t i = 0; i < found.size(); ++i) {
     const double off = std::abs(double(found[i]) - expected[i]);
@@ -78,7 +79,8 @@ template <class T, class Function> void check_linear(isize rows, isize outputs, 
         for (isize i = 0; i < inputs; ++i)
           expected_weight[std::size_t(o * inputs + i)] += slope * double(x[std::size_t(r * inputs + i)]);
       }
-    D::linear_gradients(rows, outputs, inputs, device_x.data(), device_dy.data(), beta, dweight.data(), beta, dbias.data());
+    D::linear_gradients(rows, outputs, inputs, device_x.data(), device_dy.data(), beta, dweight.data(), beta,
+                        dbias.data());
     check_close("gradient of the weight " + what, dweight.to_host(), expected_weight, tolerance);
     check_close("gradient of the bias " + what, dbias.to_host(), expected_bias, tolerance);
   }
@@ -116,7 +118,8 @@ template <class Model> std::vector<float> gradients_of(Model& model) {
 }  // namespace
 
 TEST_CASE("linear layers on a GPU, with bias and function inside the product or after it") {
-  for (const auto& [rows, outputs, inputs] : {std::array<isize, 3>{1, 1, 1}, {3, 5, 7}, {64, 32, 48}, {197, 96, 33}, {401, 768, 192}}) {
+  for (const auto& [rows, outputs, inputs] :
+       {std::array<isize, 3>{1, 1, 1}, {3, 5, 7}, {64, 32, 48}, {197, 96, 33}, {401, 768, 192}}) {
     check_linear<float, void>(rows, outputs, inputs, 2e-6);
     check_linear<float, mf::functions::relu>(rows, outputs, inputs, 2e-6);
     check_linear<float, mf::functions::gelu_tanh>(rows, outputs, inputs, 4e-6);
@@ -149,7 +152,8 @@ TEST_CASE("other work between two replays does not touch their memory") {
   auto fast = mf::capture(model, x);
   const auto expected = fast(x).to_host();
   std::vector<mf::tensor<device, numbers>> others;
-  for (isize size = 16; size < 100000; size = size * 5 / 4) others.push_back(mf::tensor<device, numbers>(numbers(size)).fill(NAN));
+  for (isize size = 16; size < 100000; size = size * 5 / 4)
+    others.push_back(mf::tensor<device, numbers>(numbers(size)).fill(NAN));
   CHECK(fast(x).to_host() == expected);
   CHECK(fast(x).to_host() == expected);
   for (const auto& each : others) {

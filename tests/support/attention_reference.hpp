@@ -49,15 +49,18 @@ template <class T> struct problem {
         dk(k.size(), 1),
         dv(v.size(), 1) {
     isize of_item = 0;
-    if (n.bias == bias_kind::of_all) view = {nullptr, n.queries * n.keys, n.keys, 1}, of_item = n.heads * n.queries * n.keys;
+    if (n.bias == bias_kind::of_all)
+      view = {nullptr, n.queries * n.keys, n.keys, 1}, of_item = n.heads * n.queries * n.keys;
     if (n.bias == bias_kind::of_heads) view = {nullptr, n.queries * n.keys, n.keys, 1};
     if (n.bias == bias_kind::of_keys) view = {nullptr, 0, 0, 1}, of_item = n.keys;
     if (n.bias == bias_kind::of_queries) view = {nullptr, 0, 1, 0};
-    if (n.bias == bias_kind::of_item_pairs) view = {nullptr, 0, n.keys, 1}, of_item = n.queries * n.keys;  // as of windows
+    if (n.bias == bias_kind::of_item_pairs)
+      view = {nullptr, 0, n.keys, 1}, of_item = n.queries * n.keys;  // as of windows
     if (n.bias != bias_kind::none) {
       for (isize item = 0; item < n.items; ++item)
         item_bias.push_back((n.bias == bias_kind::of_item_pairs ? item % 2 : item) * of_item);
-      bias = draw<T>(5, *std::max_element(item_bias.begin(), item_bias.end()) + view.head * (n.heads - 1) + view.query * (n.queries - 1) + view.key * (n.keys - 1) + 1);
+      bias = draw<T>(5, *std::max_element(item_bias.begin(), item_bias.end()) + view.head * (n.heads - 1) +
+                            view.query * (n.queries - 1) + view.key * (n.keys - 1) + 1);
       bias[bias.size() / 2] = -3;
       dbias.assign(bias.size(), 1);
       view.first = bias.data();
@@ -75,7 +78,9 @@ template <class T> struct problem {
   template <class D> void compute() {
     using elements = mf::shape<mf::samples<>>;
     using on_device = mf::tensor<D, elements>;
-    const auto copied = [](const std::vector<T>& x) { return x.empty() ? on_device() : on_device(elements(isize(x.size())), x); };
+    const auto copied = [](const std::vector<T>& x) {
+      return x.empty() ? on_device() : on_device(elements(isize(x.size())), x);
+    };
     const on_device device_q = copied(q), device_k = copied(k), device_v = copied(v), device_bias = copied(bias),
                     device_mask = copied(mask), device_dy = copied(dy), device_y = copied(y), to_q = copied(dq),
                     to_k = copied(dk), to_v = copied(dv), to_bias = copied(dbias), numbers = copied(log_normalizers);
@@ -156,7 +161,8 @@ struct reference {
   }
 };
 
-template <class T> void check_close(const char* what, const std::vector<T>& got, const std::vector<double>& expected, double tolerance) {
+template <class T>
+void check_close(const char* what, const std::vector<T>& got, const std::vector<double>& expected, double tolerance) {
   double worst = 0, size = 1;
   for (std::size_t i = 0; i < got.size(); ++i) {
     const double off = std::abs(double(got[i]) - expected[i]);
@@ -168,7 +174,8 @@ template <class T> void check_close(const char* what, const std::vector<T>& got,
 }
 
 /// What a backend found, against the definition.
-template <class T> void check_all(const char* backend, const problem<T>& found, const reference& expected, double tolerance) {
+template <class T>
+void check_all(const char* backend, const problem<T>& found, const reference& expected, double tolerance) {
   const sizes& n = found.n;
   INFO(backend << ": " << n.items << " x " << n.heads << " heads of " << n.head << " and " << n.value_head << ", "
                << n.queries << " queries, " << n.keys << " keys, bias " << int(n.bias) << ", mask " << n.mask);

@@ -14,8 +14,8 @@ namespace check {
 namespace mf = multifuse;
 using mf::isize;
 
-/// Runs the threads of a block on the host, each until it has to wait for others, in ascending or descending order: where
-/// a wait is missing, one of the orders reads what is not there yet. Shared memory begins as NaN.
+/// Runs the threads of a block on the host, each until it has to wait for others, in ascending or descending order:
+/// where a wait is missing, one of the orders reads what is not there yet. Shared memory begins as NaN.
 class emulated_block {
  public:
   /// What a kernel sees.
@@ -37,7 +37,8 @@ class emulated_block {
   };
 
   template <class Kernel> static void run(isize blocks, const Kernel& kernel, bool descending) {
-    static_assert(std::is_trivially_copyable_v<Kernel> && sizeof(Kernel) <= 4000, "a kernel is an argument of a launch");
+    static_assert(std::is_trivially_copyable_v<Kernel> && sizeof(Kernel) <= 4000,
+                  "a kernel is an argument of a launch");
     static_assert(Kernel::threads % 32 == 0 && Kernel::threads <= 1024 && Kernel::shared_bytes <= 227 * 1024);
     emulated_block block(Kernel::threads, Kernel::shared_bytes);
     for (block.index_ = 0; block.index_ < blocks; ++block.index_) block.run_threads(kernel, descending);
@@ -58,7 +59,9 @@ class emulated_block {
   };
 
   emulated_block(int threads, std::size_t shared_bytes)
-      : threads_(std::size_t(threads)), warps_(std::size_t(threads / 32)), exchanged_{std::vector<vector_bytes>(std::size_t(threads)), std::vector<vector_bytes>(std::size_t(threads))},
+      : threads_(std::size_t(threads)),
+        warps_(std::size_t(threads / 32)),
+        exchanged_{std::vector<vector_bytes>(std::size_t(threads)), std::vector<vector_bytes>(std::size_t(threads))},
         shared_(shared_bytes / 16) {}
 
   template <class Kernel> void run_threads(const Kernel& kernel, bool descending) {
@@ -126,7 +129,8 @@ template <class T> struct emulated_gpu : mf::cpu<T> {
   static void attention_forward(const mf::attention_arguments<T>& arguments, T* y, T* log_normalizers) {
     mf::detail::fused_attention<emulated_gpu>::forward(arguments, y, log_normalizers);
   }
-  static void attention_backward(const mf::attention_arguments<T>& arguments, const mf::attention_gradients<T>& gradients) {
+  static void attention_backward(const mf::attention_arguments<T>& arguments,
+                                 const mf::attention_gradients<T>& gradients) {
     mf::detail::fused_attention<emulated_gpu>::backward(arguments, gradients);
   }
 };

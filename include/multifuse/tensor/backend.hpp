@@ -53,9 +53,9 @@ concept backend = requires(typename D::scalar* x, const typename D::scalar* c, i
   D::sum(n, n, n, c, value, x);
 };
 
-/// A backend that computes linear layers with their bias and function: `linear<Function>(rows, outputs, inputs, x, weight,
-/// packed, bias, y)` is y[rows, outputs] = Function(x[rows, inputs] weight[outputs, inputs]^T + bias); no bias if it is
-/// null, no function if it is void. `packed` is null for a backend that does not pack weights.
+/// A backend that computes linear layers with their bias and function: `linear<Function>(rows, outputs, inputs, x,
+/// weight, packed, bias, y)` is y[rows, outputs] = Function(x[rows, inputs] weight[outputs, inputs]^T + bias); no bias
+/// if it is null, no function if it is void. `packed` is null for a backend that does not pack weights.
 template <class D>
 concept computes_linear = requires(typename D::scalar* y, const typename D::scalar* x, isize n) {
   D::template linear<void>(n, n, n, x, x, x, x, y);
@@ -64,14 +64,15 @@ concept computes_linear = requires(typename D::scalar* y, const typename D::scal
 /// One that does so from a copy of the weight in its own order if there is one: `pack`, `packed_size`, `packing` (see
 /// `cpu`).
 template <class D>
-concept packs_weights = computes_linear<D> && requires(typename D::scalar* to, const typename D::scalar* weight, isize n) {
+concept packs_weights = computes_linear<D> &&
+    requires(typename D::scalar* to, const typename D::scalar* weight, isize n) {
   D::pack(to, n, n, weight);
   { D::packed_size(n, n) } -> std::same_as<isize>;
   { D::packing() } -> std::same_as<isize>;
 };
 
-/// False while a backend records a pass that runs later (`recording`, see `cuda`): then there are no values to look at, and
-/// checks of values are left out.
+/// False while a backend records a pass that runs later (`recording`, see `cuda`): then there are no values to look at,
+/// and checks of values are left out.
 template <class D> bool has_values() {
   if constexpr (requires { D::recording(); })
     return !D::recording();

@@ -5,8 +5,8 @@
 
 namespace multifuse::detail {
 
-/// x = Function(x + bias of the column); no bias if it is null, no function if it is void. For backends whose products do
-/// not do this themselves.
+/// x = Function(x + bias of the column); no bias if it is null, no function if it is void. For backends whose products
+/// do not do this themselves.
 template <class T, class Function> struct finish_linear_kernel {
   T* x;
   const T* bias;

@@ -154,8 +154,9 @@ template <class Memory> class memory_pool {
   memory_statistics statistics_;
 };
 
-/// Memory for work that is repeated at the same addresses, such as a recorded pass: blocks that are taken while it is open
-/// are handed out to nobody else while it lives, even if they were given back. One is open at a time, for all threads.
+/// Memory for work that is repeated at the same addresses, such as a recorded pass: blocks that are taken while it is
+/// open are handed out to nobody else while it lives, even if they were given back. One is open at a time, for all
+/// threads.
 template <class Memory> class memory_reservation {
   using pool = memory_pool<Memory>;
   using block = typename pool::block;

@@ -95,7 +95,8 @@ template <class D> struct fused_attention {
   }
 
   template <template <int> class Kernel>
-  static void add_gradient(const attention_backward_operands<T>& b, isize rows, isize columns, isize width, T* gradient) {
+  static void add_gradient(const attention_backward_operands<T>& b, isize rows, isize columns, isize width,
+                           T* gradient) {
     const isize pairs = b.x.a.items * b.x.a.heads, elements = pairs * rows * width;
     const attention_plan plan = plan_attention<T>(pairs, rows, columns, width, D::multiprocessors());
     if (plan.parts == 1) return run_tiles<D, Kernel>(plan, b, plan, gradient);
@@ -105,13 +106,12 @@ template <class D> struct fused_attention {
   }
 
   static void add_bias_gradient(const attention_backward_operands<T>& b, T* gradient) {
-    const attention_arguments<T>& a = b.x.a;
     using kernel = tiled_bias_gradient_kernel<T>;
-    const bias_gradient_plan plan{
-        b.x.bias_step ? a.items : 1, a.bias.head ? a.heads : 1,
-        a.bias.query ? quotient_up(a.queries, attention_shared<T, kernel::R>::rows) : 1,
-        a.bias.key ? quotient_up(a.keys, attention_tile<T>::columns) : 1};
-    D::run_blocks(plan.blocks(), kernel{b, plan, gradient});
+    const bias_gradient_plan plan = plan_bias_gradient(b.x.a, b.x.bias_step, D::multiprocessors());
+    if (plan.parts == 1) return D::run_blocks(plan.blocks(), kernel{b, plan, gradient});
+    const attention_workspace<D> parts(plan.parts * plan.elements);
+    D::run_blocks(plan.blocks(), kernel{b, plan, parts.data()});
+    D::sum(1, plan.parts, plan.elements, parts.data(), T(1), gradient);
   }
 };
 

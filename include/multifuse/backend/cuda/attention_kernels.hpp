@@ -58,7 +58,8 @@ struct attention_assignment {
     item = block % (plan.pairs / heads);
     part = block / (plan.pairs / heads);
     first_column = part * plan.columns_of_part;
-    last_column = first_column + plan.columns_of_part < plan.columns ? first_column + plan.columns_of_part : plan.columns;
+    last_column =
+        first_column + plan.columns_of_part < plan.columns ? first_column + plan.columns_of_part : plan.columns;
   }
 };
 
@@ -75,8 +76,9 @@ template <class T, class Block> MULTIFUSE_DEVICE T sum_of_row(const Block& block
   return value;
 }
 
-/// softmax(scores) v for a tile of queries, from a running maximum and sum (Milakov and Gimelshein 2018). Writes results
-/// [parts, items, queries, width of values] and the logarithms of their normalizers [parts, items, heads, queries].
+/// softmax(scores) v for a tile of queries, from a running maximum and sum (Milakov and Gimelshein 2018). Writes
+/// results [parts, items, queries, width of values] and the logarithms of their normalizers [parts, items, heads,
+/// queries].
 template <class T, int R> struct attention_forward_kernel {
   using tile = attention_tile<T>;
   static constexpr int threads = tile::threads;
@@ -176,7 +178,8 @@ template <class T> struct attention_backward_operands {
     const T score = x.score(product, item, head, query, key);
     return score == hidden_score<T> ? T(0) : math::exp(score - log_normalizers[number_of(item, head, query)]);
   }
-  MULTIFUSE_HD T score_gradient(T product, T probability_gradient, isize item, isize head, isize query, isize key) const {
+  MULTIFUSE_HD T score_gradient(T product, T probability_gradient, isize item, isize head, isize query,
+                                isize key) const {
     const T p = probability(product, item, head, query, key);
     return p * (probability_gradient - expected[number_of(item, head, query)]);
   }
@@ -203,8 +206,8 @@ template <class T> struct attention_expected_kernel {
 /// Which gradient a backward kernel computes, and what its rows are.
 enum class attention_gradient { queries, keys, values };
 
-/// The gradient of queries, keys or values for a tile of them. Adds to the gradient if `parts` is 1, else writes partial
-/// gradients [parts, items, tokens, width].
+/// The gradient of queries, keys or values for a tile of them. Adds to the gradient if `parts` is 1, else writes
+/// partial gradients [parts, items, tokens, width].
 template <class T, int R, attention_gradient Of> struct attention_backward_kernel {
   using tile = attention_tile<T>;
   static constexpr int threads = tile::threads;
@@ -267,14 +270,8 @@ template <class T, int R, attention_gradient Of> struct attention_backward_kerne
   }
 };
 
-/// How the gradient of a bias is divided over blocks: each owns a tile of it, and adds up what items, heads, queries or keys
-/// that share it contribute.
-struct bias_gradient_plan {
-  isize items, heads, query_tiles, key_tiles;  ///< 1 where all share the elements
-  isize blocks() const { return items * heads * query_tiles * key_tiles; }
-};
-
-/// Adds the gradient of a bias.
+/// The gradient of a bias. Adds to it if `parts` is 1, else writes partial gradients, laid out as the bias, one after
+/// the other.
 template <class T> struct tiled_bias_gradient_kernel {
   using tile = attention_tile<T>;
   static constexpr int R = tile::most_rows_of_thread, threads = tile::threads;
@@ -292,9 +289,9 @@ template <class T> struct tiled_bias_gradient_kernel {
     rest /= plan.key_tiles;
     const isize query_tile = rest % plan.query_tiles;
     rest /= plan.query_tiles;
-    const isize own_head = rest % plan.heads, own_item = rest / plan.heads;
+    const isize own_head = rest % plan.heads, own_item = rest / plan.heads;  // or the part, where all items share
     T sums[R][tile::columns_of_thread] = {};
-    for (isize item = own_item; item < a.items; item += plan.items)
+    for (isize item = own_item; item < a.items; item += plan.items * plan.parts)
       for (isize head = own_head; head < a.heads; head += plan.heads)
         for (isize query = query_tile * rows; query < a.queries; query += plan.query_tiles * rows)
           for (isize key = key_tile * tile::columns; key < a.keys; key += plan.key_tiles * tile::columns)
@@ -306,12 +303,13 @@ template <class T> struct tiled_bias_gradient_kernel {
   using tile_sums = T[R][tile::columns_of_thread];
 
   template <class Block>
-  MULTIFUSE_DEVICE void add_tile(const Block& block, const attention_place<T>& place, isize item, isize head, isize query,
-                                 isize key, tile_sums& sums) const {
+  MULTIFUSE_DEVICE void add_tile(const Block& block, const attention_place<T>& place, isize item, isize head,
+                                 isize query, isize key, tile_sums& sums) const {
     const attention_shared<T, R> shared(block);
     tile_sums products, slopes;
     row_products(block, shared, b.x.queries(item, head).from(query, 0), b.x.keys(item, head).from(key, 0), products);
-    row_products(block, shared, b.x.results(b.dy, item, head).from(query, 0), b.x.values(item, head).from(key, 0), slopes);
+    row_products(block, shared, b.x.results(b.dy, item, head).from(query, 0), b.x.values(item, head).from(key, 0),
+                 slopes);
     MULTIFUSE_UNROLL
     for (int i = 0; i < R; ++i)
       MULTIFUSE_UNROLL
@@ -321,7 +319,8 @@ template <class T> struct tiled_bias_gradient_kernel {
                                          key + place.column(j));
   }
 
-  /// Sums over the rows or columns of the tile where they share elements: one thread for each element, in a fixed order.
+  /// Sums over the rows or columns of the tile where they share elements: one thread for each element, in a fixed
+  /// order.
   template <class Block>
   MULTIFUSE_DEVICE void store(const Block& block, const attention_place<T>& place, isize item, isize head, isize query,
                               isize key, const tile_sums& sums) const {
@@ -341,7 +340,10 @@ template <class T> struct tiled_bias_gradient_kernel {
       for (int r = row; r < (a.bias.query ? row + 1 : shared.rows); ++r)
         for (int c = column; c < (a.bias.key ? column + 1 : tile::columns); ++c)
           total += shared.scores[r * shared.score_stride + c];
-      gradient[b.x.bias_at(item, head, query + row, key + column)] += total;
+      if (plan.parts == 1)
+        gradient[b.x.bias_at(item, head, query + row, key + column)] += total;
+      else
+        gradient[item * plan.elements + b.x.bias_at(0, head, query + row, key + column)] = total;
     }
   }
 };

@@ -4,12 +4,12 @@
 #include "../../tensor/attention_arguments.hpp"
 #include "launch.hpp"
 
-/// How fused attention is divided over the blocks of a device. Plain arithmetic without CUDA, so that it is tested without
-/// a GPU.
+/// How fused attention is divided over the blocks of a device. Plain arithmetic without CUDA, so that it is tested
+/// without a GPU.
 namespace multifuse::detail {
 
-/// The tile of scores that a block computes at a time, for elements of T. Its threads stand in rows and columns, and each
-/// has every 8th row and every 16th column.
+/// The tile of scores that a block computes at a time, for elements of T. Its threads stand in rows and columns, and
+/// each has every 8th row and every 16th column.
 template <class T> struct attention_tile {
   static constexpr int lanes = 16, groups = 8, threads = lanes * groups;
   static constexpr int columns_of_thread = 4, columns = lanes * columns_of_thread;
@@ -17,8 +17,8 @@ template <class T> struct attention_tile {
   static constexpr int depth = int(128 / sizeof(T));                 // of the products, at a time
 };
 
-/// How one pass is divided: tiles of rows, parts of the width of the result, and parts of the columns where there are too
-/// few tiles for the device. Each part of the columns leaves a result of its own, which are added up later.
+/// How one pass is divided: tiles of rows, parts of the width of the result, and parts of the columns where there are
+/// too few tiles for the device. Each part of the columns leaves a result of its own, which are added up later.
 struct attention_plan {
   isize pairs;  ///< of item and head
   isize rows, columns, results;
@@ -43,6 +43,27 @@ attention_plan plan_attention(isize pairs, isize rows, isize columns, isize resu
     plan.columns_of_part = tiles_of_part * tile::columns;
     plan.parts = quotient_up(tiles, tiles_of_part);
   }
+  return plan;
+}
+
+/// How the gradient of a bias is divided over blocks: each owns a tile of it, and adds up what the items, heads,
+/// queries or keys that share it contribute. Where all items share it and there are too few tiles, the items are
+/// divided into parts, each of which leaves a gradient of its own.
+struct bias_gradient_plan {
+  isize items, heads, query_tiles, key_tiles;  ///< 1 where all share the elements
+  isize elements;                              ///< of the bias of an item
+  isize parts = 1;
+  isize blocks() const { return parts * items * heads * query_tiles * key_tiles; }
+};
+
+template <class T>
+bias_gradient_plan plan_bias_gradient(const attention_arguments<T>& a, isize bias_step, isize multiprocessors) {
+  using tile = attention_tile<T>;
+  const isize rows = tile::groups * tile::most_rows_of_thread;
+  const isize heads = a.bias.head ? a.heads : 1, queries = a.bias.query ? a.queries : 1, keys = a.bias.key ? a.keys : 1;
+  bias_gradient_plan plan{bias_step ? a.items : 1, heads, quotient_up(queries, rows), quotient_up(keys, tile::columns),
+                          heads * queries * keys};
+  if (plan.items == 1) plan.parts = smaller(a.items, quotient_up(2 * multiprocessors, plan.blocks()));
   return plan;
 }
 

@@ -24,7 +24,8 @@ template <class T, int R> struct attention_shared {
   static constexpr int score_stride = tile::columns + gap, operand_stride = tile::depth + gap;
   static constexpr int for_scores = rows * score_stride;
   static constexpr int for_rows = (rows + tile::columns) * operand_stride, for_results = tile::columns * tile::columns;
-  static constexpr std::size_t bytes = sizeof(T) * std::size_t(for_scores + (for_rows > for_results ? for_rows : for_results));
+  static constexpr std::size_t bytes =
+      sizeof(T) * std::size_t(for_scores + (for_rows > for_results ? for_rows : for_results));
 
   T *scores, *operands;
   template <class Block>
@@ -44,7 +45,8 @@ template <class T> struct attention_place {
 
 /// Copies rows x columns elements (columns: whole vectors) into shared memory, with zeros for those that do not exist.
 template <class T, class Block>
-MULTIFUSE_DEVICE void copy_to_shared(const Block& block, T* to, int stride, int rows, int columns, const head_rows<T>& from) {
+MULTIFUSE_DEVICE void copy_to_shared(const Block& block, T* to, int stride, int rows, int columns,
+                                     const head_rows<T>& from) {
   constexpr int n = widest_vector<T>;
   const int vectors = columns / n;
   for (int i = block.thread(); i < rows * vectors; i += attention_tile<T>::threads) {
@@ -64,11 +66,12 @@ MULTIFUSE_DEVICE void copy_to_shared(const Block& block, T* to, int stride, int 
   }
 }
 
-/// Adds the scalar products of rows of `left` and of the first C x 16 rows of `right` to the thread's part of a tile. All
-/// threads come here; what was in the operands' memory is gone.
+/// Adds the scalar products of rows of `left` and of the first C x 16 rows of `right` to the thread's part of a tile.
+/// All threads come here; what was in the operands' memory is gone.
 template <int C, class T, int R, class Block>
-MULTIFUSE_DEVICE void add_row_products(const Block& block, const attention_shared<T, R>& shared, const head_rows<T>& left,
-                                       const head_rows<T>& right, T (&sums)[R][attention_tile<T>::columns_of_thread]) {
+MULTIFUSE_DEVICE void add_row_products(const Block& block, const attention_shared<T, R>& shared,
+                                       const head_rows<T>& left, const head_rows<T>& right,
+                                       T (&sums)[R][attention_tile<T>::columns_of_thread]) {
   using tile = attention_tile<T>;
   constexpr int n = widest_vector<T>, stride = attention_shared<T, R>::operand_stride;
   const attention_place<T> place(block);
@@ -116,11 +119,12 @@ template <class T> MULTIFUSE_DEVICE int result_column(int lane, int v) {
   return v / n * n * attention_tile<T>::lanes + lane * n + v % n;
 }
 
-/// Adds the product of the weights in `shared.scores` and rows of `right` to the thread's part of the result. All threads
-/// come here, with their weights stored. The next weights are stored after the next row products, which wait for all.
+/// Adds the product of the weights in `shared.scores` and rows of `right` to the thread's part of the result. All
+/// threads come here, with their weights stored. The next weights are stored after the next row products, which wait
+/// for all.
 template <class T, int R, class Block>
-MULTIFUSE_DEVICE void add_weighted_rows(const Block& block, const attention_shared<T, R>& shared, const head_rows<T>& right,
-                                        T (&sums)[R][attention_tile<T>::columns_of_thread]) {
+MULTIFUSE_DEVICE void add_weighted_rows(const Block& block, const attention_shared<T, R>& shared,
+                                        const head_rows<T>& right, T (&sums)[R][attention_tile<T>::columns_of_thread]) {
   using tile = attention_tile<T>;
   constexpr int n = widest_vector<T>;
   const attention_place<T> place(block);

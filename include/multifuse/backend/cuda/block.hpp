@@ -1,9 +1,9 @@
 #pragma once
 #include "../../core/types.hpp"
 
-/// What kernels whose threads work together are written with. A kernel is a small copyable struct whose call operator takes
-/// a block: its place in the grid and of the thread in it, memory that the threads share, and ways to wait for each
-/// other. A CUDA compiler makes that a block of a GPU; any other compiler can run the same kernels on a stand-in.
+/// What kernels whose threads work together are written with. A kernel is a small copyable struct whose call operator
+/// takes a block: its place in the grid and of the thread in it, memory that the threads share, and ways to wait for
+/// each other. A CUDA compiler makes that a block of a GPU; any other compiler can run the same kernels on a stand-in.
 #if defined(__CUDACC__)
 #define MULTIFUSE_DEVICE __device__ __forceinline__
 #define MULTIFUSE_UNROLL _Pragma("unroll")

@@ -18,9 +18,9 @@ template <class Y> auto settled(const Y& y) {
     return y;
 }
 
-/// A pass over inputs of fixed extents, recorded once and replayed for every later call with such inputs. The `Recorder`
-/// holds the recording: `record(work)` notes down what a callable gives to the device, `replay()` does it, `forget()` drops
-/// it, and `setting()` tells what else a recording depends on.
+/// A pass over inputs of fixed extents, recorded once and replayed for every later call with such inputs. The
+/// `Recorder` holds the recording: `record(work)` notes down what a callable gives to the device, `replay()` does it,
+/// `forget()` drops it, and `setting()` tells what else a recording depends on.
 template <class Recorder, class Pass, class... X> class captured_pass {
  public:
   using result_type = decltype(settled(std::declval<const Pass&>()(std::declval<const X&>()...)));
@@ -30,11 +30,12 @@ template <class Recorder, class Pass, class... X> class captured_pass {
   captured_pass(const captured_pass&) = delete;
   captured_pass& operator=(const captured_pass&) = delete;
 
-  /// The result for these inputs, valid until the next call.
-  const result_type& operator()(const X&... inputs) {
+  /// The result for these inputs, valid until the next call. (Inputs are handles: a result may be one of them.)
+  const result_type& operator()(X... inputs) {
     (require_elements(inputs), ...);
     std::vector<isize> wanted = key(inputs...);
     if (wanted == key_) {
+      first_result_.reset();
       copy_inputs(std::index_sequence_for<X...>(), inputs...);
       recorder_.replay();
       return *recorded_result_;

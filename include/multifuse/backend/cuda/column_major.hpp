@@ -7,8 +7,8 @@
 #include "../../core/error.hpp"
 #include "../../tensor/backend.hpp"
 
-/// Row-major products as a column-major library sees them. Plain arithmetic without CUDA, so that it is tested without a
-/// GPU.
+/// Row-major products as a column-major library sees them. Plain arithmetic without CUDA, so that it is tested without
+/// a GPU.
 namespace multifuse::detail {
 
 /// A batch of matrices in column-major terms, as they lie in memory (before `transposed`).
@@ -19,8 +19,8 @@ struct column_major_matrix {
   friend bool operator==(const column_major_matrix&, const column_major_matrix&) = default;
 };
 
-/// What a product does besides, in one pass: adds a number to each row of its column-major result, applies a function, or
-/// sums the columns of its second matrix, as the gradient of a bias needs.
+/// What a product does besides, in one pass: adds a number to each row of its column-major result, applies a function,
+/// or sums the columns of its second matrix, as the gradient of a bias needs.
 struct product_epilogue {
   enum class function { none, relu, gelu_tanh };
   bool adds_bias = false, sums_second = false;
@@ -46,7 +46,8 @@ inline unsigned alignment_of(const void* address, isize bytes_apart) {
   return unsigned(bits & (~bits + 1));  // the lowest bit set
 }
 
-/// A row-major matrix is the column-major one of its transpose; so a[m, k] stored plain is [k, m] in column-major terms.
+/// A row-major matrix is the column-major one of its transpose; so a[m, k] stored plain is [k, m] in column-major
+/// terms.
 template <class T>
 column_major_matrix column_major(const char* which, isize batch, isize rows, isize columns, matrix<T> x) {
   const bool transposed = x.order == layout::transposed;
@@ -59,7 +60,8 @@ column_major_matrix column_major(const char* which, isize batch, isize rows, isi
   return {length, lines, leading, distance, transposed, alignment_of(x.data, distance * isize(sizeof(T)))};
 }
 
-/// The product c[m, n] = a[m, k] b[k, n] read column-major: c^T = b^T a^T. Throws argument_error for overlapping results.
+/// The product c[m, n] = a[m, k] b[k, n] read column-major: c^T = b^T a^T. Throws argument_error for overlapping
+/// results.
 template <class T>
 column_major_product column_major(isize batch, isize m, isize n, isize k, matrix<const T> a, matrix<const T> b,
                                   matrix<T> c) {
@@ -67,8 +69,12 @@ column_major_product column_major(isize batch, isize m, isize n, isize k, matrix
     throw argument_error("multiply", "all matrices of the batch have the same result", "a distance", "0");
   if (c.order == layout::transposed)
     throw argument_error("multiply", "the result is transposed", "a plain result", "transposed");
-  return {batch, column_major("b", batch, k, n, b), column_major("a", batch, m, k, a), column_major("c", batch, m, n, c),
-          {}, false};
+  return {batch,
+          column_major("b", batch, k, n, b),
+          column_major("a", batch, m, k, a),
+          column_major("c", batch, m, n, c),
+          {},
+          false};
 }
 
 /// For the table of algorithms that were chosen before.

@@ -26,8 +26,8 @@ template <class T> struct fill_kernel {
 }  // namespace detail
 
 /// An NVIDIA GPU as a device for elements of type T: the backend primitives on the current stream (`current_stream`).
-/// Every call throws cuda_error where CUDA refuses: no device, out of memory, a kernel that failed. A kernel fails after
-/// its call has returned: then the next call that waits (`copy_to_host`, `copy_from_host`, `synchronize`) throws.
+/// Every call throws cuda_error where CUDA refuses: no device, out of memory, a kernel that failed. A kernel fails
+/// after its call has returned: then the next call that waits (`copy_to_host`, `copy_from_host`, `synchronize`) throws.
 /// Needs a CUDA compiler and cublasLt; no flags. Example: `transformer_block<cuda<float>, 768, 12> block;`
 template <class T> struct cuda {
   using scalar = T;
@@ -63,7 +63,8 @@ template <class T> struct cuda {
 
   /// See `computes_linear`.
   template <class Function>
-  static void linear(isize rows, isize outputs, isize inputs, const T* x, const T* weight, const T*, const T* bias, T* y) {
+  static void linear(isize rows, isize outputs, isize inputs, const T* x, const T* weight, const T*, const T* bias,
+                     T* y) {
     detail::linear_on_device<cuda, Function>(rows, outputs, inputs, x, weight, bias, y);
   }
   static void linear_gradients(isize rows, isize outputs, isize inputs, const T* x, const T* dy, T beta, T* dweight,
@@ -87,8 +88,8 @@ template <class T> struct cuda {
     detail::fused_attention<cuda>::backward(arguments, gradients);
   }
 
-  /// Runs a kernel whose threads work together: `Kernel::threads` for each of the blocks, with `Kernel::shared_bytes` of
-  /// shared memory; see block.hpp.
+  /// Runs a kernel whose threads work together: `Kernel::threads` for each of the blocks, with `Kernel::shared_bytes`
+  /// of shared memory; see block.hpp.
   template <class Kernel> static void run_blocks(isize blocks, const Kernel& kernel) {
     if (blocks < 1) return;
     detail::enter_cuda_device();
@@ -96,8 +97,8 @@ template <class T> struct cuda {
       detail::check_cuda(cudaFuncSetAttribute(detail::block_kernel<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                               int(Kernel::shared_bytes)),
                          "cudaFuncSetAttribute");
-    detail::block_kernel<Kernel><<<unsigned(blocks), unsigned(Kernel::threads), Kernel::shared_bytes, current_stream()>>>(
-        kernel);
+    detail::block_kernel<Kernel>
+        <<<unsigned(blocks), unsigned(Kernel::threads), Kernel::shared_bytes, current_stream()>>>(kernel);
     detail::check_cuda(cudaGetLastError(), "run_blocks", "kernel launch");
   }
   /// How many blocks can run at the same time at least.

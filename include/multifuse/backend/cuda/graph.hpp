@@ -16,8 +16,8 @@ class cuda_graph {
   cuda_graph& operator=(const cuda_graph&) = delete;
   ~cuda_graph() { forget(); }
 
-  /// Calls `work` and keeps what it gives to the device, without doing it. Work that waits for the device, or copies between
-  /// device and host, cannot be kept.
+  /// Calls `work` and keeps what it gives to the device, without doing it. Work that waits for the device, or copies
+  /// between device and host, cannot be kept.
   template <class Work> void record(const Work& work) {
     forget();
     const cuda_stream_guard own_stream(stream_);  // the default stream cannot be recorded
@@ -37,7 +37,8 @@ class cuda_graph {
         if (ended == cudaSuccess) (void)cudaGraphDestroy(graph);
         std::rethrow_exception(failure);
       }
-      check_cuda(ended, "cudaStreamEndCapture", "a captured pass must not wait for the device or copy from or to the host");
+      check_cuda(ended, "cudaStreamEndCapture",
+                 "a captured pass must not wait for the device or copy from or to the host");
     }
     const cudaError_t made = cudaGraphInstantiate(&executable_, graph, 0);
     (void)cudaGraphDestroy(graph);
@@ -90,14 +91,15 @@ class cuda_graph {
 
 }  // namespace detail
 
-/// A pass whose launches are recorded as one CUDA graph, so that a call costs one launch: for passes of many small kernels.
-/// The first call does the pass and records it; later ones copy their inputs and replay it. It is recorded again when an
-/// extent of an input or `allow_tf32` changes. Its memory stays reserved while it lives.
-/// The pass is called with tensors and must give the same work to the device every time: a model in inference, or a whole
-/// training step (restart the tape, clear gradients, forward, backward, update). What the host computes in it is done when
-/// it is recorded, not when it is replayed: random numbers repeat, and a learning rate stays what it was. It must not read
-/// values (`to_host`); checks of values happen at the first call only. What it uses must stay where it is: after `arrange`
-/// or `bind`, call `forget`. Not to be recorded while other threads compute. Throws cuda_error, and what the pass throws.
+/// A pass whose launches are recorded as one CUDA graph, so that a call costs one launch: for passes of many small
+/// kernels. The first call does the pass and records it; later ones copy their inputs and replay it. It is recorded
+/// again when an extent of an input or `allow_tf32` changes. Its memory stays reserved while it lives.
+/// The pass is called with tensors and must give the same work to the device every time: a model in inference, or a
+/// whole training step (restart the tape, clear gradients, forward, backward, update). What the host computes in it is
+/// done when it is recorded, not when it is replayed: random numbers repeat, and a learning rate stays what it was. It
+/// must not read values (`to_host`); checks of values happen at the first call only. What it uses must stay where it
+/// is: after `arrange` or `bind`, call `forget`. Not to be recorded while other threads compute. Throws cuda_error, and
+/// what the pass throws.
 template <class Pass, class... X> using captured = detail::captured_pass<detail::cuda_graph, Pass, X...>;
 
 /// A model, or another pass, that lives elsewhere.
@@ -106,8 +108,8 @@ template <class Model> struct pass_of {
   template <class... X> decltype(auto) operator()(const X&... inputs) const { return (*model)(inputs...); }
 };
 
-/// A model in inference, or any other pass, as one graph for inputs of these types; see `captured`. The model must outlive
-/// it. Example: `auto fast = capture(model, x); const auto& y = fast(x);`
+/// A model in inference, or any other pass, as one graph for inputs of these types; see `captured`. The model must
+/// outlive it. Example: `auto fast = capture(model, x); const auto& y = fast(x);`
 template <class Model, class D, class... S>
 captured<pass_of<Model>, tensor<D, S>...> capture(Model& model, const tensor<D, S>&...) {
   return captured<pass_of<Model>, tensor<D, S>...>(pass_of<Model>{&model});

@@ -7,8 +7,8 @@
 /// Without CUDA, so that it is tested without a GPU.
 namespace multifuse::detail {
 
-/// What the device still uses, each with an event that tells when it no longer does: `bool Event::reached()`. Events are
-/// reached in the order in which they were added. Safe to use from several threads.
+/// What the device still uses, each with an event that tells when it no longer does: `bool Event::reached()`. Events
+/// are reached in the order in which they were added. Safe to use from several threads.
 template <class Event, class Held> class kept_until {
  public:
   /// Keeps one more, and drops those whose events were reached.

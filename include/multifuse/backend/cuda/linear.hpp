@@ -18,8 +18,8 @@ inline constexpr auto epilogue_function = std::is_same_v<Function, functions::re
                                               ? product_epilogue::function::gelu_tanh
                                               : product_epilogue::function::none;
 
-/// Linear layers on a device `D`: bias and function in the same pass as the product where cuBLASLt has them, else in one
-/// pass after it. Functions that it does not know get the bias in the product only.
+/// Linear layers on a device `D`: bias and function in the same pass as the product where cuBLASLt has them, else in
+/// one pass after it. Functions that it does not know get the bias in the product only.
 template <class D, class Function>
 void linear_on_device(isize rows, isize outputs, isize inputs, const typename D::scalar* x,
                       const typename D::scalar* weight, const typename D::scalar* bias, typename D::scalar* y) {
@@ -28,16 +28,16 @@ void linear_on_device(isize rows, isize outputs, isize inputs, const typename D:
   constexpr bool whole = std::is_void_v<Function> || function != product_epilogue::function::none;
   const matrix<const T> left{x, inputs, 0}, right{weight, inputs, 0, layout::transposed};
   const product_epilogue epilogue{.adds_bias = bias != nullptr, .applies = function};
-  const bool fused = epilogue.anything() &&
-                     multiply_with_epilogue<T>(rows, outputs, inputs, left, right, T(0), {y, outputs, 0}, epilogue, bias);
+  const bool fused = epilogue.anything() && multiply_with_epilogue<T>(rows, outputs, inputs, left, right, T(0),
+                                                                      {y, outputs, 0}, epilogue, bias);
   if (!fused) D::multiply(1, rows, outputs, inputs, T(1), left, right, T(0), {y, outputs, 0});
   if (fused && whole) return;
   if ((bias && !fused) || !std::is_void_v<Function>)
     D::for_each(rows, outputs, finish_linear_kernel<T, Function>{y, fused ? nullptr : bias, outputs});
 }
 
-/// Gradients of a weight and its bias: the sums of dy come out of the product that reads it, where cuBLASLt can do that.
-/// It cannot add them to others.
+/// Gradients of a weight and its bias: the sums of dy come out of the product that reads it, where cuBLASLt can do
+/// that. It cannot add them to others.
 template <class D>
 void linear_gradients_on_device(isize rows, isize outputs, isize inputs, const typename D::scalar* x,
                                 const typename D::scalar* dy, typename D::scalar beta, typename D::scalar* dweight,

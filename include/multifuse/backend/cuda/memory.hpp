@@ -8,8 +8,8 @@ namespace multifuse {
 
 /// Device memory, taken and returned in the order of the work on the current stream. The pool stands on top of it.
 struct cuda_memory {
-  /// Throws cuda_error: no device, out of memory. While a pass is recorded the memory must not become part of it: then it
-  /// comes at once, from another stream.
+  /// Throws cuda_error: no device, out of memory. While a pass is recorded the memory must not become part of it: then
+  /// it comes at once, from another stream.
   static void* allocate(std::size_t bytes) {
     detail::enter_cuda_device();
     const bool recording = detail::recording_switch().load(std::memory_order_acquire);

@@ -17,7 +17,8 @@ inline std::atomic<bool>& tf32_switch() {
 }
 }  // namespace detail
 
-/// Lets products of float matrices round their inputs to TF32 (10 bits of mantissa), several times faster. Off at first.
+/// Lets products of float matrices round their inputs to TF32 (10 bits of mantissa), several times faster. Off at
+/// first.
 inline void allow_tf32(bool allowed) { detail::tf32_switch().store(allowed, std::memory_order_relaxed); }
 
 namespace detail {
@@ -104,8 +105,8 @@ template <class T> cublas_layout make_layout(const column_major_matrix& x, isize
   return owner;
 }
 
-/// Asks cuBLASLt for the algorithm it thinks best. If it has none, a product with an epilogue has no plan, and any other
-/// throws cuda_error.
+/// Asks cuBLASLt for the algorithm it thinks best. If it has none, a product with an epilogue has no plan, and any
+/// other throws cuda_error.
 template <class T> std::shared_ptr<const product_plan> make_plan(const column_major_product& p, const T* bias) {
   auto plan = std::make_shared<product_plan>();
   plan->operation = make_operation<T>(p, bias);
@@ -130,9 +131,9 @@ template <class T> std::shared_ptr<const product_plan> make_plan(const column_ma
   int found = 0;
   const std::string asked = "batch " + std::to_string(p.batch) + ", column-major result " +
                             std::to_string(p.result.rows) + " x " + std::to_string(p.result.columns);
-  const cublasStatus_t answer = cublasLtMatmulAlgoGetHeuristic(cublas_handle(), plan->operation.get(), plan->first.get(),
-                                                               plan->second.get(), plan->result.get(),
-                                                               plan->result.get(), preference, 1, &best, &found);
+  const cublasStatus_t answer =
+      cublasLtMatmulAlgoGetHeuristic(cublas_handle(), plan->operation.get(), plan->first.get(), plan->second.get(),
+                                     plan->result.get(), plan->result.get(), preference, 1, &best, &found);
   if (p.epilogue.anything()) {
     if (answer != CUBLAS_STATUS_SUCCESS || found < 1 || best.state != CUBLAS_STATUS_SUCCESS) return nullptr;
     plan->operation.reset();
@@ -159,7 +160,8 @@ template <class T> std::shared_ptr<const product_plan> find_plan(const column_ma
   return known->plans.emplace(p, std::move(made)).first->second;
 }
 
-/// One launch of a product on the current stream; `bias` belongs to the epilogue. False if cuBLASLt has no such epilogue.
+/// One launch of a product on the current stream; `bias` belongs to the epilogue. False if cuBLASLt has no such
+/// epilogue.
 template <class T>
 bool run_product(const column_major_product& product, T alpha, const T* first, const T* second, T beta, T* result,
                  const T* bias) {
@@ -167,7 +169,8 @@ bool run_product(const column_major_product& product, T alpha, const T* first, c
   if (!plan) return false;
   const cublas_operation with_bias = plan->operation ? nullptr : make_operation<T>(product, bias);
   // Given back at once: what takes this memory next is later on the same stream.
-  const storage<cuda_memory> workspace = plan->workspace ? storage<cuda_memory>(plan->workspace) : storage<cuda_memory>();
+  const storage<cuda_memory> workspace =
+      plan->workspace ? storage<cuda_memory>(plan->workspace) : storage<cuda_memory>();
   check_cublas(cublasLtMatmul(cublas_handle(), with_bias ? with_bias.get() : plan->operation.get(), &alpha, first,
                               plan->first.get(), second, plan->second.get(), &beta, result, plan->result.get(), result,
                               plan->result.get(), &plan->algorithm, workspace.address(), plan->workspace,

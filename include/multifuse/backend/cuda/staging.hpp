@@ -55,9 +55,11 @@ class cuda_event {
 /// Copies `bytes` on the current stream and gives the place after it.
 inline cuda_event copy_in_background(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
   if (recording_switch().load(std::memory_order_acquire))
-    throw argument_error("copy in the background", "a pass is being recorded", "copies outside of captured passes", "one inside");
+    throw argument_error("copy in the background", "a pass is being recorded", "copies outside of captured passes",
+                         "one inside");
   enter_cuda_device();
-  check_cuda(cudaMemcpyAsync(to, from, bytes, kind, current_stream()), "cudaMemcpyAsync", std::to_string(bytes) + " bytes");
+  check_cuda(cudaMemcpyAsync(to, from, bytes, kind, current_stream()), "cudaMemcpyAsync",
+             std::to_string(bytes) + " bytes");
   return cuda_event();
 }
 
@@ -69,9 +71,9 @@ inline kept_until<cuda_event, storage<cuda_host_memory>>& in_background() {
 
 }  // namespace detail
 
-/// The elements in a tensor of the GPU. Returns before they have arrived; they may be changed or freed at once, and work
-/// given to the device from now on finds them there. Throws shape_error if their number differs from the shape's, and
-/// cuda_error. Example: `auto x = upload(shape, std::span<const float>(batch));`
+/// The elements in a tensor of the GPU. Returns before they have arrived; they may be changed or freed at once, and
+/// work given to the device from now on finds them there. Throws shape_error if their number differs from the shape's,
+/// and cuda_error. Example: `auto x = upload(shape, std::span<const float>(batch));`
 template <class T, class S> tensor<cuda<T>, S> upload(const S& shape, std::span<const T> elements) {
   if (isize(elements.size()) != shape.size())
     throw shape_error("upload", "wrong number of elements for " + shape.to_string(), std::to_string(shape.size()),
