@@ -72,16 +72,18 @@ template <packs_weights D> class packed_copy<D> {
     D::pack(elements_.data(), rows, columns, values.data());
     changes_ = values.owner().changes();
     packing_ = D::packing();
+    there_ = true;
   }
   template <class S> const void* of(const tensor<D, S>& values) const {
     return changes_ == values.owner().changes() && packing_ == D::packing() ? elements_.data() : nullptr;
   }
-  constexpr explicit operator bool() const { return bool(elements_); }
+  constexpr explicit operator bool() const { return there_; }
 
  private:
   tensor<D, shape<samples<>>> elements_;
   std::uint64_t changes_ = 0;
   isize packing_ = 0;
+  bool there_ = false;  // known in constant expressions too, where models count what they cost
 };
 
 }  // namespace detail
