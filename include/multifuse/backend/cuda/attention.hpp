@@ -48,7 +48,9 @@ template <class D, template <int> class Kernel, class... A> void run_tiles(const
 
 template <class D> struct fused_attention {
   using T = typename D::scalar;
-  template <int R> using forward_kernel = attention_forward_kernel<T, R>;
+  using tile = attention_tile<T>;
+  template <int R> using forward_kernel = attention_forward_kernel<T, R, tile::columns_of_thread>;
+  using wide_forward_kernel = attention_forward_kernel<T, tile::most_rows_of_thread, tile::wide_columns_of_thread>;
   template <int R> using query_kernel = attention_backward_kernel<T, R, attention_gradient::queries>;
   template <int R> using key_kernel = attention_backward_kernel<T, R, attention_gradient::keys>;
   template <int R> using value_kernel = attention_backward_kernel<T, R, attention_gradient::values>;
@@ -84,14 +86,20 @@ template <class D> struct fused_attention {
   static void forward(const attention_operands<T>& x, T* y, T* log_normalizers) {
     const attention_arguments<T>& a = x.a;
     const attention_plan plan =
-        plan_attention<T>(a.items * a.heads, a.queries, a.keys, a.value_head, D::multiprocessors());
-    if (plan.parts == 1) return run_tiles<D, forward_kernel>(plan, x, plan, y, log_normalizers);
+        plan_attention<T>(a.items * a.heads, a.queries, a.keys, a.value_head, D::multiprocessors(), true);
+    if (plan.parts == 1) return run_forward(x, plan, y, log_normalizers);
     const isize rows = a.items * a.queries, width = a.heads * a.value_head;
     const attention_workspace<D> results(plan.parts * rows * width), normalizers(plan.parts * rows * a.heads);
-    run_tiles<D, forward_kernel>(plan, x, plan, results.data(), normalizers.data());
+    run_forward(x, plan, results.data(), normalizers.data());
     D::for_each(rows, width,
                 attention_combine_kernel<T>{results.data(), normalizers.data(), y, log_normalizers, plan.parts, a.items,
                                             a.heads, a.queries, a.value_head});
+  }
+  static void run_forward(const attention_operands<T>& x, const attention_plan& plan, T* y, T* log_normalizers) {
+    if (plan.results_of_tile > tile::columns)
+      D::run_blocks(plan.blocks(), wide_forward_kernel{x, plan, y, log_normalizers});
+    else
+      run_tiles<D, forward_kernel>(plan, x, plan, y, log_normalizers);
   }
 
   template <template <int> class Kernel>
