@@ -1,4 +1,6 @@
 #pragma once
+#include <cstdint>
+
 #include "../../tensor/memory_pool.hpp"
 #include "attention_kernels.hpp"
 
@@ -57,7 +59,7 @@ template <class D> struct fused_attention {
 
   static void forward(const attention_arguments<T>& a, T* y, T* log_normalizers) {
     for (isize first = 0; first < a.items;) {
-      const item_run run = run_of_items(a.item_bias, a.items, first);
+      const item_run run = next_run(a, first);
       forward(operands_of_run<T>(a, run, nullptr), y + first * a.queries * a.heads * a.value_head,
               log_normalizers + first * a.heads * a.queries);
       first += run.count;
@@ -69,7 +71,7 @@ template <class D> struct fused_attention {
     D::for_each(a.items * a.heads, a.queries,
                 attention_expected_kernel<T>{g.y, g.dy, expected.data(), a.heads, a.queries, a.value_head});
     for (isize first = 0; first < a.items;) {
-      const item_run run = run_of_items(a.item_bias, a.items, first);
+      const item_run run = next_run(a, first);
       const isize width = a.heads * a.head, value_width = a.heads * a.value_head, numbers = a.heads * a.queries;
       const T* const dy = g.dy + first * a.queries * value_width;
       const attention_backward_operands<T> b{operands_of_run(a, run, dy), dy, g.log_normalizers + first * numbers,
@@ -83,6 +85,10 @@ template <class D> struct fused_attention {
   }
 
  private:
+  static item_run next_run(const attention_arguments<T>& a, isize first) {
+    return run_of_items(a.bias.first ? a.item_bias : nullptr, a.items, first);
+  }
+
   static void forward(const attention_operands<T>& x, T* y, T* log_normalizers) {
     const attention_arguments<T>& a = x.a;
     const attention_plan plan =
