@@ -30,7 +30,10 @@ template <class T> void compare(const sizes& n, double tolerance, isize multipro
 
 TEST_CASE("device attention of heads of several widths") {
   for (const isize head : {3, 32, 40}) compare<float>({1, 2, 20, 21, head, head}, 1e-5);
-  compare<float>({1, 1, 18, 5, 132, 70}, 1e-5);  // more than one part of depth and of results
+  compare<float>({1, 1, 18, 5, 132, 70}, 1e-5);  // several parts of depth, a wide result
+  compare<float>({1, 2, 18, 70, 8, 136}, 1e-5);  // several wide parts of the result
+  compare<float>({1, 1, 3, 5, 8, 130}, 1e-5);    // several narrow ones
+  compare<double>({1, 1, 17, 70, 4, 66}, 1e-13, 20);
   compare<double>({1, 2, 17, 19, 18, 20}, 1e-13);
 }
 
@@ -112,4 +115,6 @@ TEST_CASE("columns are divided only where there are too few tiles of rows") {
   CHECK(many.blocks() == 96 * 25);
   CHECK(mf::detail::plan_attention<float>(12, 4096, 4, 64, 132).parts == 1);
   CHECK(mf::detail::plan_attention<double>(1, 17, 1000, 130, 1).blocks() == 3);
+  CHECK(mf::detail::plan_attention<double>(1, 17, 1000, 130, 1, true).blocks() == 2);
+  CHECK(mf::detail::plan_attention<double>(1, 3, 1, 130, 1, true).blocks() == 3);
 }

@@ -1,4 +1,6 @@
 #pragma once
+#include <cstdint>
+
 #include "../../tensor/memory_pool.hpp"
 #include "attention_kernels.hpp"
 
@@ -48,14 +50,16 @@ template <class D, template <int> class Kernel, class... A> void run_tiles(const
 
 template <class D> struct fused_attention {
   using T = typename D::scalar;
-  template <int R> using forward_kernel = attention_forward_kernel<T, R>;
+  using tile = attention_tile<T>;
+  template <int R> using forward_kernel = attention_forward_kernel<T, R, tile::columns_of_thread>;
+  using wide_forward_kernel = attention_forward_kernel<T, tile::most_rows_of_thread, tile::wide_columns_of_thread>;
   template <int R> using query_kernel = attention_backward_kernel<T, R, attention_gradient::queries>;
   template <int R> using key_kernel = attention_backward_kernel<T, R, attention_gradient::keys>;
   template <int R> using value_kernel = attention_backward_kernel<T, R, attention_gradient::values>;
 
   static void forward(const attention_arguments<T>& a, T* y, T* log_normalizers) {
     for (isize first = 0; first < a.items;) {
-      const item_run run = run_of_items(a.item_bias, a.items, first);
+      const item_run run = next_run(a, first);
       forward(operands_of_run<T>(a, run, nullptr), y + first * a.queries * a.heads * a.value_head,
               log_normalizers + first * a.heads * a.queries);
       first += run.count;
@@ -67,7 +71,7 @@ template <class D> struct fused_attention {
     D::for_each(a.items * a.heads, a.queries,
                 attention_expected_kernel<T>{g.y, g.dy, expected.data(), a.heads, a.queries, a.value_head});
     for (isize first = 0; first < a.items;) {
-      const item_run run = run_of_items(a.item_bias, a.items, first);
+      const item_run run = next_run(a, first);
       const isize width = a.heads * a.head, value_width = a.heads * a.value_head, numbers = a.heads * a.queries;
       const T* const dy = g.dy + first * a.queries * value_width;
       const attention_backward_operands<T> b{operands_of_run(a, run, dy), dy, g.log_normalizers + first * numbers,
@@ -81,17 +85,27 @@ template <class D> struct fused_attention {
   }
 
  private:
+  static item_run next_run(const attention_arguments<T>& a, isize first) {
+    return run_of_items(a.bias.first ? a.item_bias : nullptr, a.items, first);
+  }
+
   static void forward(const attention_operands<T>& x, T* y, T* log_normalizers) {
     const attention_arguments<T>& a = x.a;
     const attention_plan plan =
-        plan_attention<T>(a.items * a.heads, a.queries, a.keys, a.value_head, D::multiprocessors());
-    if (plan.parts == 1) return run_tiles<D, forward_kernel>(plan, x, plan, y, log_normalizers);
+        plan_attention<T>(a.items * a.heads, a.queries, a.keys, a.value_head, D::multiprocessors(), true);
+    if (plan.parts == 1) return run_forward(x, plan, y, log_normalizers);
     const isize rows = a.items * a.queries, width = a.heads * a.value_head;
     const attention_workspace<D> results(plan.parts * rows * width), normalizers(plan.parts * rows * a.heads);
-    run_tiles<D, forward_kernel>(plan, x, plan, results.data(), normalizers.data());
+    run_forward(x, plan, results.data(), normalizers.data());
     D::for_each(rows, width,
                 attention_combine_kernel<T>{results.data(), normalizers.data(), y, log_normalizers, plan.parts, a.items,
                                             a.heads, a.queries, a.value_head});
+  }
+  static void run_forward(const attention_operands<T>& x, const attention_plan& plan, T* y, T* log_normalizers) {
+    if (plan.results_of_tile > tile::columns)
+      D::run_blocks(plan.blocks(), wide_forward_kernel{x, plan, y, log_normalizers});
+    else
+      run_tiles<D, forward_kernel>(plan, x, plan, y, log_normalizers);
   }
 
   template <template <int> class Kernel>

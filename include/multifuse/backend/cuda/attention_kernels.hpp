@@ -79,19 +79,19 @@ template <class T, class Block> MULTIFUSE_DEVICE T sum_of_row(const Block& block
 /// softmax(scores) v for a tile of queries, from a running maximum and sum (Milakov and Gimelshein 2018). Writes
 /// results [parts, items, queries, width of values] and the logarithms of their normalizers [parts, items, heads,
 /// queries].
-template <class T, int R> struct attention_forward_kernel {
+template <class T, int R, int V> struct attention_forward_kernel {
   using tile = attention_tile<T>;
   static constexpr int threads = tile::threads;
-  static constexpr std::size_t shared_bytes = attention_shared<T, R>::bytes;
+  static constexpr std::size_t shared_bytes = attention_shared<T, R, V>::bytes;
   attention_operands<T> x;
   attention_plan plan;
   T *y, *log_normalizers;
 
   template <class Block> MULTIFUSE_DEVICE void operator()(const Block& block) const {
-    const attention_shared<T, R> shared(block);
+    const attention_shared<T, R, V> shared(block);
     const attention_place<T> place(block);
     const attention_assignment at(plan, x.a.heads, block.index());
-    T sums[R][tile::columns_of_thread] = {}, most[R], total[R] = {};
+    T sums[R][V] = {}, most[R], total[R] = {};
     MULTIFUSE_UNROLL
     for (int i = 0; i < R; ++i) most[i] = hidden_score<T>;
     const head_rows<T> queries = x.queries(at.item, at.head).from(at.first_row, 0);
@@ -121,8 +121,9 @@ template <class T, int R> struct attention_forward_kernel {
           const T weight = any ? math::exp(scores[i][j] - most_here) : T(0);
           shared.scores[place.row(i) * shared.score_stride + place.column(j)] = weight;
           total_here += weight;
-          sums[i][j] *= smaller;
         }
+        MULTIFUSE_UNROLL
+        for (int v = 0; v < V; ++v) sums[i][v] *= smaller;
         total[i] = total[i] * smaller + sum_of_row(block, total_here);
       }
       add_weighted_rows(block, shared, values.from(first, at.first_result), sums);
@@ -134,7 +135,7 @@ template <class T, int R> struct attention_forward_kernel {
       const T inverse = total[i] == T(0) ? T(0) : T(1) / total[i];
       const isize row = (at.part * x.a.items + at.item) * x.a.queries + query;
       MULTIFUSE_UNROLL
-      for (int v = 0; v < tile::columns_of_thread; ++v) {
+      for (int v = 0; v < V; ++v) {
         const isize column = at.first_result + result_column<T>(place.lane, v);
         if (column < x.a.value_head) y[(row * x.a.heads + at.head) * x.a.value_head + column] = sums[i][v] * inverse;
       }

@@ -14,6 +14,7 @@ template <class T> struct attention_tile {
   static constexpr int lanes = 16, groups = 8, threads = lanes * groups;
   static constexpr int columns_of_thread = 4, columns = lanes * columns_of_thread;
   static constexpr int most_rows_of_thread = sizeof(T) > 4 ? 4 : 8;  // so that accumulators stay in registers
+  static constexpr int wide_columns_of_thread = 8;  // of results, in kernels with registers for it
   static constexpr int depth = int(128 / sizeof(T));                 // of the products, at a time
 };
 
@@ -29,14 +30,17 @@ struct attention_plan {
   isize blocks() const { return parts * pairs * quotient_up(results, results_of_tile) * row_tiles(); }
 };
 
-/// Few rows take small tiles; the columns are divided until the device has two blocks for each multiprocessor.
+/// Few rows take small tiles; the columns are divided until the device has two blocks for each multiprocessor. `wide`: there
+/// is a kernel for wide results of large tiles.
 template <class T>
-attention_plan plan_attention(isize pairs, isize rows, isize columns, isize results, isize multiprocessors) {
+attention_plan plan_attention(isize pairs, isize rows, isize columns, isize results, isize multiprocessors,
+                              bool wide = false) {
   using tile = attention_tile<T>;
   const isize few = 2 * tile::groups;
   attention_plan plan{pairs, rows, columns, results, 0, 0, columns, 1};
   plan.rows_of_tile = tile::groups * (rows <= few ? 1 : tile::most_rows_of_thread);
-  plan.results_of_tile = tile::columns;
+  wide = wide && results > tile::columns && plan.rows_of_tile > tile::groups;
+  plan.results_of_tile = tile::lanes * (wide ? tile::wide_columns_of_thread : tile::columns_of_thread);
   const isize blocks = plan.blocks(), wanted = 2 * multiprocessors, tiles = quotient_up(columns, tile::columns);
   if (blocks < wanted && tiles > 1) {
     const isize tiles_of_part = quotient_up(tiles, smaller(tiles, quotient_up(wanted, blocks)));

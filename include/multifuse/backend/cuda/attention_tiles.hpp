@@ -16,14 +16,15 @@ template <class T> struct head_rows {
   }
 };
 
-/// Shared memory of a block. `scores` holds weights of the second product; `operands` rows for either.
-template <class T, int R> struct attention_shared {
+/// Shared memory of a block whose threads have R rows, and V columns of the result. `scores` holds weights of the second
+/// product; `operands` rows for either.
+template <class T, int R, int V = attention_tile<T>::columns_of_thread> struct attention_shared {
   using tile = attention_tile<T>;
-  static constexpr int rows = R * tile::groups;
+  static constexpr int rows = R * tile::groups, results = V * tile::lanes;
   static constexpr int gap = widest_vector<T>;  // so that neighboring rows start in other banks
   static constexpr int score_stride = tile::columns + gap, operand_stride = tile::depth + gap;
   static constexpr int for_scores = rows * score_stride;
-  static constexpr int for_rows = (rows + tile::columns) * operand_stride, for_results = tile::columns * tile::columns;
+  static constexpr int for_rows = (rows + tile::columns) * operand_stride, for_results = tile::columns * results;
   static constexpr std::size_t bytes =
       sizeof(T) * std::size_t(for_scores + (for_rows > for_results ? for_rows : for_results));
 
@@ -68,18 +69,18 @@ MULTIFUSE_DEVICE void copy_to_shared(const Block& block, T* to, int stride, int 
 
 /// Adds the scalar products of rows of `left` and of the first C x 16 rows of `right` to the thread's part of a tile.
 /// All threads come here; what was in the operands' memory is gone.
-template <int C, class T, int R, class Block>
-MULTIFUSE_DEVICE void add_row_products(const Block& block, const attention_shared<T, R>& shared,
+template <int C, class T, int R, int V, class Block>
+MULTIFUSE_DEVICE void add_row_products(const Block& block, const attention_shared<T, R, V>& shared,
                                        const head_rows<T>& left, const head_rows<T>& right,
                                        T (&sums)[R][attention_tile<T>::columns_of_thread]) {
   using tile = attention_tile<T>;
-  constexpr int n = widest_vector<T>, stride = attention_shared<T, R>::operand_stride;
+  constexpr int n = widest_vector<T>, stride = attention_shared<T, R, V>::operand_stride;
   const attention_place<T> place(block);
   T* const left_rows = shared.operands;
-  T* const right_rows = left_rows + attention_shared<T, R>::rows * stride;
+  T* const right_rows = left_rows + attention_shared<T, R, V>::rows * stride;
   for (isize first = 0; first < left.width; first += tile::depth) {
     block.sync();  // the rows before have been read
-    copy_to_shared(block, left_rows, stride, attention_shared<T, R>::rows, tile::depth, left.from(0, first));
+    copy_to_shared(block, left_rows, stride, attention_shared<T, R, V>::rows, tile::depth, left.from(0, first));
     copy_to_shared(block, right_rows, stride, C * tile::lanes, tile::depth, right.from(0, first));
     block.sync();
     for (int k = 0; k < tile::depth; k += n) {
@@ -99,9 +100,10 @@ MULTIFUSE_DEVICE void add_row_products(const Block& block, const attention_share
 }
 
 /// The same, computing no more columns than there are.
-template <class T, int R, class Block>
-MULTIFUSE_DEVICE void row_products(const Block& block, const attention_shared<T, R>& shared, const head_rows<T>& left,
-                                   const head_rows<T>& right, T (&sums)[R][attention_tile<T>::columns_of_thread]) {
+template <class T, int R, int V, class Block>
+MULTIFUSE_DEVICE void row_products(const Block& block, const attention_shared<T, R, V>& shared,
+                                   const head_rows<T>& left, const head_rows<T>& right,
+                                   T (&sums)[R][attention_tile<T>::columns_of_thread]) {
   using tile = attention_tile<T>;
   MULTIFUSE_UNROLL
   for (int i = 0; i < R; ++i)
@@ -122,16 +124,16 @@ template <class T> MULTIFUSE_DEVICE int result_column(int lane, int v) {
 /// Adds the product of the weights in `shared.scores` and rows of `right` to the thread's part of the result. All
 /// threads come here, with their weights stored. The next weights are stored after the next row products, which wait
 /// for all.
-template <class T, int R, class Block>
-MULTIFUSE_DEVICE void add_weighted_rows(const Block& block, const attention_shared<T, R>& shared,
-                                        const head_rows<T>& right, T (&sums)[R][attention_tile<T>::columns_of_thread]) {
+template <class T, int R, int V, class Block>
+MULTIFUSE_DEVICE void add_weighted_rows(const Block& block, const attention_shared<T, R, V>& shared,
+                                        const head_rows<T>& right, T (&sums)[R][V]) {
   using tile = attention_tile<T>;
   constexpr int n = widest_vector<T>;
   const attention_place<T> place(block);
   const int existing = int(tile::columns > right.rows ? right.rows : tile::columns);  // (an axis is called rows, too)
   const int rows = (existing + n - 1) / n * n;
   block.sync();  // the operands before have been read
-  copy_to_shared(block, shared.operands, tile::columns, rows, tile::columns, right);
+  copy_to_shared(block, shared.operands, shared.results, rows, shared.results, right);
   block.sync();
   for (int k = 0; k < rows; k += n) {
     widest<T> weights[R];
@@ -140,8 +142,8 @@ MULTIFUSE_DEVICE void add_weighted_rows(const Block& block, const attention_shar
     MULTIFUSE_UNROLL
     for (int e = 0; e < n; ++e) {
       MULTIFUSE_UNROLL
-      for (int v = 0; v < tile::columns_of_thread; v += n) {
-        const widest<T> b = read_vector(shared.operands + (k + e) * tile::columns + result_column<T>(place.lane, v));
+      for (int v = 0; v < V; v += n) {
+        const widest<T> b = read_vector(shared.operands + (k + e) * shared.results + result_column<T>(place.lane, v));
         MULTIFUSE_UNROLL
         for (int i = 0; i < R; ++i)
           MULTIFUSE_UNROLL
