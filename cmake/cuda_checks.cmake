@@ -29,3 +29,6 @@ set_tests_properties(cuda.parity PROPERTIES SKIP_RETURN_CODE 77 LABELS cuda TIME
 # The timing program of benchmarks/cuda/run_on_device.sh.
 add_executable(time_blocks ${PROJECT_SOURCE_DIR}/benchmarks/cuda/time_blocks.cu)
 target_link_libraries(time_blocks PRIVATE multifuse_nvcc)
+
+add_executable(example_on_a_gpu ${PROJECT_SOURCE_DIR}/examples/on_a_gpu.cu)
+target_link_libraries(example_on_a_gpu PRIVATE multifuse_nvcc)
