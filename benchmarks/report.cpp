@@ -182,7 +182,8 @@ void add_shares(examples::report& page, const peers::comparison& all, const std:
     plot.categories.push_back(name + (row->disturbed ? " *" : ""));
   }
   const std::pair<std::string, std::string> labels[] = {
-      {"multifuse", "multifuse"}, {"onnxruntime", "ONNX Runtime"}, {"pytorch", "PyTorch"}, {"eigen", "Eigen"}};
+      {"multifuse", "multifuse"}, {"bf16", "multifuse in bf16"}, {"onnxruntime", "ONNX Runtime"}, {"pytorch", "PyTorch"},
+      {"eigen", "Eigen"}};
   for (const auto& [who, label] : labels) {
     examples::bar_series bars{.name = label, .values = {}};
     bool any = false;
