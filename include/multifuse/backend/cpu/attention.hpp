@@ -208,4 +208,11 @@ template <class T>
   });
 }
 
+#if defined(MULTIFUSE_COMPILED_KERNELS)  // elsewhere: see compiled_kernels.hpp
+extern template void attention_forward(const attention_arguments<float>&, float*, float*);
+extern template void attention_forward(const attention_arguments<double>&, double*, double*);
+extern template void attention_backward(const attention_arguments<float>&, const attention_gradients<float>&);
+extern template void attention_backward(const attention_arguments<double>&, const attention_gradients<double>&);
+#endif
+
 }  // namespace multifuse::detail

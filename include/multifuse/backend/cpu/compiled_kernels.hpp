@@ -7,10 +7,12 @@
 /// each of them.
 namespace multifuse::detail {
 
-template const matrix_kernels<float>& matrix_kernels_in_use<float>();
-template const matrix_kernels<double>& matrix_kernels_in_use<double>();
-template const attention_kernels<float>& attention_kernels_in_use<float>();
-template const attention_kernels<double>& attention_kernels_in_use<double>();
+template class matrix_product<float>;
+template class matrix_product<double>;
+template void attention_forward(const attention_arguments<float>&, float*, float*);
+template void attention_forward(const attention_arguments<double>&, double*, double*);
+template void attention_backward(const attention_arguments<float>&, const attention_gradients<float>&);
+template void attention_backward(const attention_arguments<double>&, const attention_gradients<double>&);
 template class bf16_product<bf16>;
 template class bf16_product<float>;
 

@@ -69,9 +69,11 @@ MULTIFUSE_PRAGMA(clang attribute pop)
 
 namespace multifuse::detail {
 
-/// f(loops) with the loops compiled for the instructions in use.
+/// f(loops) with the loops compiled for the instructions in use. A program that needs AVX-512 anyway has no others.
 template <class F> decltype(auto) with_loops_in_use(const F& f) {
-#if defined(__x86_64__)
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+  return f(avx512::loops{});
+#elif defined(__x86_64__)
   switch (instructions_in_use()) {
     case instruction_set::avx512_bf16:
     case instruction_set::avx512:
@@ -81,8 +83,10 @@ template <class F> decltype(auto) with_loops_in_use(const F& f) {
     case instruction_set::portable:
       break;
   }
-#endif
   return f(portable::loops{});
+#else
+  return f(portable::loops{});
+#endif
 }
 
 /// kernel(row, column) for some rows and columns.
@@ -122,12 +126,5 @@ template <class T> const attention_kernels<T>& attention_kernels_in_use() {
 #endif
   return portable::kernels_of_attention<T>;
 }
-
-#if defined(MULTIFUSE_COMPILED_KERNELS)  // elsewhere: see compiled_kernels.hpp
-extern template const matrix_kernels<float>& matrix_kernels_in_use<float>();
-extern template const matrix_kernels<double>& matrix_kernels_in_use<double>();
-extern template const attention_kernels<float>& attention_kernels_in_use<float>();
-extern template const attention_kernels<double>& attention_kernels_in_use<double>();
-#endif
 
 }  // namespace multifuse::detail

@@ -196,4 +196,9 @@ template <class T> class matrix_product {
   product_extras<T> extras_;
 };
 
+#if defined(MULTIFUSE_COMPILED_KERNELS)  // elsewhere: see compiled_kernels.hpp
+extern template class matrix_product<float>;
+extern template class matrix_product<double>;
+#endif
+
 }  // namespace multifuse::detail
