@@ -24,7 +24,7 @@ using dev = mf::cpu<float>;
 /// batch times c[rows, columns] = a[rows, inner] b, where b is [inner, columns] or, `transposed`, [columns, inner].
 struct product_shape {
   isize batch = 1, rows = 0, inner = 0, columns = 0;
-  bool transposed = true;
+  bool transposed = true, linear = false;
 
   /// Throws argument_error for a text that is none of those above.
   explicit product_shape(const std::string& text) {
@@ -39,6 +39,7 @@ struct product_shape {
     if (wanted == 4) batch = numbers[0];
     rows = numbers[wanted - 3], inner = numbers[wanted - 2], columns = numbers[wanted - 1];
     transposed = kind != "values";
+    linear = kind == "linear";
   }
 };
 
@@ -59,14 +60,23 @@ struct product : peers::contestant {
   std::vector<float> a, b, c;
 };
 
+/// A linear layer has its weights packed, as ONNX Runtime and a frozen model of PyTorch have them.
 struct our_product : product {
-  using product::product;
+  explicit our_product(const product_shape& shape) : product(shape) {
+    if (!s.linear) return;
+    packed.resize(std::size_t(dev::packed_size(s.columns, s.inner)));
+    dev::pack(packed.data(), s.columns, s.inner, b.data());
+  }
   void call() override {
+    if (s.linear)
+      return dev::linear<void>(s.rows, s.columns, s.inner, a.data(), b.data(), packed.data(), nullptr, c.data());
     const auto order = s.transposed ? mf::layout::transposed : mf::layout::plain;
     dev::multiply(s.batch, s.rows, s.columns, s.inner, 1.0f, {a.data(), s.inner, s.rows * s.inner},
                   {b.data(), s.transposed ? s.inner : s.columns, s.inner * s.columns, order}, 0.0f,
                   {c.data(), s.columns, s.rows * s.columns});
   }
+
+  std::vector<float> packed;
 };
 
 struct eigen_product : product {
