@@ -133,7 +133,9 @@ template <class D, class... Axes> class parameter : public stored_tensor<D, Axes
   void pack() { packed_.make(base::value()); }
   /// That copy, null if there is none.
   constexpr const void* packed() const {
-    return packed_ ? packed_.of(base::value()) : nullptr;
+    // a model of the meta device has no values to ask for
+    if constexpr (packs_weights<D>) return packed_ ? packed_.of(base::value()) : nullptr;
+    return nullptr;
   }
 
   gradient_sink<D, shape_type> sink() const { return {trainable_ ? slot_ : nullptr, shape_type{}}; }
