@@ -2,9 +2,9 @@
 #include "attention.hpp"
 #include "multiply_bf16.hpp"
 
-/// The processor's kernels for float, double and bf16, compiled where this header is included: in one source of a program
-/// whose other sources are compiled with MULTIFUSE_COMPILED_KERNELS defined, and so without the seconds that kernels take in
-/// each of them.
+/// The processor's kernels for float, double and bf16, compiled where this header is included: in one source of a
+/// program whose other sources are compiled with MULTIFUSE_COMPILED_KERNELS defined, and so without the seconds that
+/// kernels take in each of them.
 namespace multifuse::detail {
 
 template class matrix_product<float>;

@@ -65,8 +65,8 @@ template <class T> struct cpu {
     multiply_into(batch, m, n, k, alpha, a, b, beta, c);
   }
 
-  /// y[rows, outputs] = Function(x[rows, inputs] weight[outputs, inputs]^T + bias); no bias if it is null, no function if
-  /// it is void. `packed` is what `pack` made of the weight, or null.
+  /// y[rows, outputs] = Function(x[rows, inputs] weight[outputs, inputs]^T + bias); no bias if it is null, no function
+  /// if it is void. `packed` is what `pack` made of the weight, or null.
   template <class Function>
   static void linear(isize rows, isize outputs, isize inputs, const T* x, const T* weight, const T* packed,
                      const T* bias, T* y) {
@@ -77,9 +77,11 @@ template <class T> struct cpu {
     multiply_linear(rows, outputs, inputs, x, weight, extras, y);
   }
 
-  /// Elements of the copy of a weight [outputs, inputs] that `pack` makes: in the order in which products read it. 0: no
-  /// order would be faster.
-  static isize packed_size(isize outputs, isize inputs) { return detail::product_of<T, T>::packed_size(outputs, inputs); }
+  /// Elements of the copy of a weight [outputs, inputs] that `pack` makes: in the order in which products read it. 0:
+  /// no order would be faster.
+  static isize packed_size(isize outputs, isize inputs) {
+    return detail::product_of<T, T>::packed_size(outputs, inputs);
+  }
   /// Tells one order from another: it changes with the instructions in use.
   static isize packing() { return detail::product_of<T, T>::packing(); }
   static void pack(T* to, isize outputs, isize inputs, const T* weight) {
@@ -127,8 +129,8 @@ template <class T> struct cpu {
 
   [[gnu::noinline]] static void multiply_linear(isize rows, isize outputs, isize inputs, const T* x, const T* weight,
                                                 const detail::product_extras<T>& extras, T* y) {
-    detail::product_of<T, T>(rows, outputs, inputs, 1, {x, inputs, 0}, {weight, inputs, 0, layout::transposed}, 0, {y, outputs, 0},
-                  extras)
+    detail::product_of<T, T>(rows, outputs, inputs, 1, {x, inputs, 0}, {weight, inputs, 0, layout::transposed}, 0,
+                             {y, outputs, 0}, extras)
         .compute_in_parallel(enough_operations);
   }
 

@@ -3,9 +3,8 @@
 #include <memory>
 #include <new>
 
-#include "../../tensor/backend.hpp"
 #include "kernels.hpp"
-#include "threads.hpp"
+#include "product_in_parts.hpp"
 
 /// Matrix products in blocks that fit the caches (Goto and van de Geijn 2008): a panel of the right matrix, as wide
 /// as a kernel's tile, is laid out in the order in which kernels read it, and meets all rows of a block of the left
@@ -35,20 +34,11 @@ template <class T> class product_workspace {
   isize size_ = 0;
 };
 
-/// What a product may know and do beyond alpha a b + beta c.
-template <class T> struct product_extras {
-  const T* packed = nullptr;  ///< b as `pack` of the product laid it out
-  const T* bias = nullptr;    ///< of each column
-  /// Changes results while they are in the cache.
-  void (*finish)(compute_type<T>* first, isize stride, isize rows, isize columns) = nullptr;
-};
-
-template <class T> class matrix_product {
+template <class T> class matrix_product : public product_in_parts<matrix_product<T>, T, T> {
  public:
   matrix_product(isize m, isize n, isize k, T alpha, matrix<const T> a, matrix<const T> b, T beta, matrix<T> c,
                  product_extras<T> extras = {})
-      : kernels_(matrix_kernels_in_use<T>()), m_(m), n_(n), k_(k), alpha_(alpha), beta_(beta), a_(a), b_(b), c_(c),
-        extras_(extras) {}
+      : in_parts(m, n, k, alpha, a, b, beta, c, extras), kernels_(matrix_kernels_in_use<T>()) {}
 
   /// The right matrix as kernels read it: panels of as many columns as a tile has, row by row.
   static void pack(T* to, isize n, isize k, matrix<const T> b) {
@@ -68,36 +58,22 @@ template <class T> class matrix_product {
   }
   static isize packing() { return matrix_kernels_in_use<T>().columns; }
 
-  void compute() const { compute_part(0, m_, 0, n_); }
-
-  /// Spreads rows or columns over threads, whichever are more. `enough`: multiplications and additions for each.
-  void compute_in_parallel(isize enough) const {
-    if (m_ > n_)
-      in_parallel(m_, kernels_.rows, enough / std::max<isize>(1, n_ * k_),
-                  [this](isize first, isize last) { compute_part(first, last, 0, n_); });
-    else
-      in_parallel(n_, kernels_.columns, enough / std::max<isize>(1, m_ * k_),
-                  [this](isize first, isize last) { compute_part(0, m_, first, last); });
-  }
-
  private:
+  using in_parts = product_in_parts<matrix_product, T, T>;
+  friend in_parts;
+  using in_parts::m_, in_parts::n_, in_parts::k_, in_parts::alpha_, in_parts::beta_, in_parts::a_, in_parts::b_,
+      in_parts::c_, in_parts::extras_;
   static constexpr isize inner_per_row = 25;   // with more of it, laying out the right matrix costs more than it saves
   static constexpr isize inner_at_once = 1024;  // a panel of the right matrix streams from the second-level cache
   static constexpr isize elements_of_block = 160 * 1024;  // of the left matrix, which stay in the second-level one
 
-  /// Some rows and columns of the result, computed in the way that suits the whole.
-  void compute_part(isize first_row, isize last_row, isize first_column, isize last_column) const {
-    const bool few_rows = (!extras_.packed || m_ == 1) && a_.order == layout::plain && b_.order == layout::transposed &&
-                          m_ * inner_per_row < k_;
-    matrix_product part = *this;
-    part.m_ = last_row - first_row;
-    part.n_ = last_column - first_column;
-    part.a_.data += a_.order == layout::plain ? first_row * a_.stride : first_row;
-    part.b_.data += b_.order == layout::plain ? first_column : first_column * b_.stride;
-    part.c_.data += first_row * c_.stride + first_column;
-    if (extras_.packed) part.extras_.packed += first_column * k_;  // a multiple of a panel's columns
-    if (extras_.bias) part.extras_.bias += first_column;
-    few_rows ? part.multiply_few_rows() : part.multiply_blocks();
+  isize row_grain() const { return kernels_.rows; }
+  isize column_grain() const { return kernels_.columns; }
+  static isize packed_inner(isize k) { return k; }
+  void multiply_as_part_of(const matrix_product& whole) const {
+    const bool few_rows = (!extras_.packed || whole.m_ == 1) && a_.order == layout::plain &&
+                          b_.order == layout::transposed && whole.m_ * inner_per_row < k_;
+    few_rows ? multiply_few_rows() : multiply_blocks();
   }
 
   void multiply_few_rows() const {
@@ -189,11 +165,6 @@ template <class T> class matrix_product {
   }
 
   const matrix_kernels<T>& kernels_;
-  isize m_, n_, k_;
-  T alpha_, beta_;
-  matrix<const T> a_, b_;
-  matrix<T> c_;
-  product_extras<T> extras_;
 };
 
 #if defined(MULTIFUSE_COMPILED_KERNELS)  // elsewhere: see compiled_kernels.hpp

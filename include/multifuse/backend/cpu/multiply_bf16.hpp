@@ -7,8 +7,8 @@
 
 namespace multifuse::detail {
 
-/// What a kernel is asked to compute: result = finish(alpha left right + beta result + bias) for a few rows and columns. Both
-/// operands are laid out: all rows of a pair along the inner axis, then those of the next pair.
+/// What a kernel is asked to compute: result = finish(alpha left right + beta result + bias) for a few rows and
+/// columns. Both operands are laid out: all rows of a pair along the inner axis, then those of the next pair.
 template <class R> struct bf16_tile {
   isize pairs;
   const std::uint32_t *left, *right;
@@ -45,45 +45,32 @@ struct widen_kernel {
   MULTIFUSE_HD void operator()(isize row, isize i) const { to[row * columns + i] = from[row * stride + i]; }
 };
 
-/// sums = alpha sums + beta to + bias.
-template <class R> struct complete_sums_kernel {
-  float* sums;
+/// result = alpha sums + beta before + bias, where the result may be the sums or what was before.
+template <class R, class Result> struct finish_sums_kernel {
+  const float* sums;
   isize columns;
-  const R* to;
-  isize stride;
+  const R* before;
+  isize before_stride;
   float alpha, beta;
   const bf16* bias;
+  Result* result;
+  isize result_stride;
   MULTIFUSE_HD void operator()(isize row, isize i) const {
     float sum = alpha * sums[row * columns + i];
-    if (beta != 0.0f) sum += beta * float(to[row * stride + i]);
-    sums[row * columns + i] = bias ? sum + float(bias[i]) : sum;
+    if (beta != 0.0f) sum += beta * float(before[row * before_stride + i]);
+    result[row * result_stride + i] = bias ? sum + float(bias[i]) : sum;
   }
 };
 
-template <class R> struct round_sums_kernel {
-  const float* sums;
-  isize columns;
-  R* to;
-  isize stride;
-  MULTIFUSE_HD void operator()(isize row, isize i) const { to[row * stride + i] = sums[row * columns + i]; }
-};
-
-/// Products of bf16 matrices, summed in float over the whole inner axis and rounded once; the result is bf16 or float. With
-/// the instructions for it, both operands are laid out in pairs along the inner axis; without, blocks of them become float.
-template <class R> class bf16_product {
+/// Products of bf16 matrices, summed in float over the whole inner axis and rounded once; the result is bf16 or float.
+/// With the instructions for it, both operands are laid out in pairs along the inner axis; without, blocks of them
+/// become float.
+template <class R> class bf16_product : public product_in_parts<bf16_product<R>, bf16, R> {
  public:
   bf16_product(isize m, isize n, isize k, float alpha, matrix<const bf16> a, matrix<const bf16> b, float beta,
                matrix<R> c, product_extras<bf16> extras = {})
-      : pairs_(instructions_in_use() == instruction_set::avx512_bf16),
-        m_(m),
-        n_(n),
-        k_(k),
-        alpha_(alpha),
-        beta_(beta),
-        a_(a),
-        b_(b),
-        c_(c),
-        extras_(extras) {}
+      : in_parts(m, n, k, alpha, a, b, beta, c, extras),
+        pairs_(instructions_in_use() == instruction_set::avx512_bf16) {}
 
   /// The right matrix as kernels read it: panels of as many columns as a tile has, pair by pair. Only with the
   /// instructions for pairs.
@@ -98,38 +85,24 @@ template <class R> class bf16_product {
               std::min<isize>(tile_columns, n - j), 0, k);
 #endif
   }
-  static isize packed_size(isize n, isize k) { return packing() ? (n + 31) / 32 * 32 * ((k + 1) / 2 * 2) : 0; }
+  static isize packed_size(isize n, isize k) { return packing() ? (n + 31) / 32 * 32 * packed_inner(k) : 0; }
   static isize packing() { return instructions_in_use() == instruction_set::avx512_bf16 ? 32 : 0; }
 
-  void compute() const { compute_part(0, m_, 0, n_); }
-
-  /// Spreads rows or columns over threads, whichever are more, in whole tiles or blocks: then each element is computed in
-  /// the same way for any number of threads. `enough`: multiplications and additions for each.
-  void compute_in_parallel(isize enough) const {
-    if (m_ > n_)
-      in_parallel(m_, pairs_ ? 14 : block_rows, enough / std::max<isize>(1, n_ * k_),
-                  [this](isize first, isize last) { compute_part(first, last, 0, n_); });
-    else
-      in_parallel(n_, pairs_ ? 32 : block_columns, enough / std::max<isize>(1, m_ * k_),
-                  [this](isize first, isize last) { compute_part(0, m_, first, last); });
-  }
-
  private:
+  using in_parts = product_in_parts<bf16_product, bf16, R>;
+  friend in_parts;
+  using in_parts::m_, in_parts::n_, in_parts::k_, in_parts::alpha_, in_parts::beta_, in_parts::a_, in_parts::b_,
+      in_parts::c_, in_parts::extras_;
   static constexpr isize block_rows = 128, block_columns = 256, block_inner = 512;  // of what is made float at once
 
-  void compute_part(isize first_row, isize last_row, isize first_column, isize last_column) const {
-    bf16_product part = *this;
-    part.m_ = last_row - first_row;
-    part.n_ = last_column - first_column;
-    part.a_.data += a_.order == layout::plain ? first_row * a_.stride : first_row;
-    part.b_.data += b_.order == layout::plain ? first_column : first_column * b_.stride;
-    part.c_.data += first_row * c_.stride + first_column;
-    if (extras_.packed) part.extras_.packed += first_column * ((k_ + 1) / 2 * 2);  // a multiple of a panel's columns
-    if (extras_.bias) part.extras_.bias += first_column;
+  isize row_grain() const { return pairs_ ? 14 : block_rows; }
+  isize column_grain() const { return pairs_ ? 32 : block_columns; }
+  static isize packed_inner(isize k) { return (k + 1) / 2 * 2; }
+  void multiply_as_part_of(const bf16_product&) const {
 #if defined(__x86_64__)
-    if (pairs_) return part.multiply_pairs();
+    if (pairs_) return multiply_pairs();
 #endif
-    part.multiply_as_float();
+    multiply_as_float();
   }
 
 #if defined(__x86_64__)
@@ -176,8 +149,8 @@ template <class R> class bf16_product {
     }
   }
 
-  /// Elements k ... k + inner - 1 of some rows of the left matrix, or columns of the right one, in pairs. They are rows in
-  /// memory if the matrix has the order `in_rows`.
+  /// Elements k ... k + inner - 1 of some rows of the left matrix, or columns of the right one, in pairs. They are rows
+  /// in memory if the matrix has the order `in_rows`.
   static void lay_out(std::uint32_t* to, isize step, const matrix<const bf16>& from, layout in_rows, isize first,
                       isize count, isize k, isize inner) {
     if (from.order == in_rows)
@@ -211,11 +184,16 @@ template <class R> class bf16_product {
   /// c = finish(alpha sums + beta c + bias) for some rows and columns.
   void store_sums(float* sums, isize first_row, isize rows, isize first_column, isize columns) const {
     R* const to = c_.data + first_row * c_.stride + first_column;
+    const bf16* const bias = extras_.bias ? extras_.bias + first_column : nullptr;
+    if (!extras_.finish)
+      return for_each_in_use(
+          0, rows, 0, columns,
+          finish_sums_kernel<R, R>{sums, columns, to, c_.stride, alpha_, beta_, bias, to, c_.stride});
     for_each_in_use(0, rows, 0, columns,
-                    complete_sums_kernel<R>{sums, columns, to, c_.stride, alpha_, beta_,
-                                            extras_.bias ? extras_.bias + first_column : nullptr});
-    if (extras_.finish) extras_.finish(sums, columns, rows, columns);
-    for_each_in_use(0, rows, 0, columns, round_sums_kernel<R>{sums, columns, to, c_.stride});
+                    finish_sums_kernel<R, float>{sums, columns, to, c_.stride, alpha_, beta_, bias, sums, columns});
+    extras_.finish(sums, columns, rows, columns);
+    for_each_in_use(0, rows, 0, columns,
+                    finish_sums_kernel<R, R>{sums, columns, to, c_.stride, 1.0f, 0.0f, nullptr, to, c_.stride});
   }
 
   /// A block of a matrix as floats, in the same order.
@@ -230,11 +208,6 @@ template <class R> class bf16_product {
   }
 
   bool pairs_;
-  isize m_, n_, k_;
-  float alpha_, beta_;
-  matrix<const bf16> a_, b_;
-  matrix<R> c_;
-  product_extras<bf16> extras_;
 };
 
 #if defined(MULTIFUSE_COMPILED_KERNELS)  // elsewhere: see compiled_kernels.hpp

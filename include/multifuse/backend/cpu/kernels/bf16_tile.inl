@@ -1,6 +1,6 @@
-// Matrix kernels for bf16 with the dot product of AVX512_BF16: two neighbors along the inner axis are one unit of 32 bits,
-// which a product and its sum in float take in one instruction. Compiled for the instructions of the set avx512, whose
-// blocks it shares; the new instructions are written out, because the compilers disagree on how they are called.
+// Matrix kernels for bf16 with the dot product of AVX512_BF16: two neighbors along the inner axis are one unit of 32
+// bits, which a product and its sum in float take in one instruction. Compiled for the instructions of the set avx512,
+// whose blocks it shares; the new instructions are written out, because the compilers disagree on how they are called.
 
 namespace multifuse::detail::avx512_bf16 {
 
@@ -8,7 +8,8 @@ using pair = std::uint32_t;  // two elements, the earlier one in the lower half
 inline constexpr int lanes = 16, tile_rows = 14, tile_columns = 2 * lanes;
 
 typedef float floats __attribute__((vector_size(64)));
-typedef float packed_pairs __attribute__((vector_size(64), aligned(2), may_alias));  // as floats: blocks transpose those
+// as floats: blocks transpose those
+typedef float packed_pairs __attribute__((vector_size(64), aligned(2), may_alias));
 typedef std::uint16_t half_floats __attribute__((vector_size(32)));
 
 /// sum += the products of both halves of a pair with those of 16 pairs.
@@ -57,7 +58,8 @@ template <class R, class V> [[gnu::always_inline]] inline void put(R* to, const 
 
 /// Up to 16 columns of a tile, out of the registers, to where the result is.
 template <class R>
-[[gnu::always_inline]] inline void finish_columns(const bf16_tile<R>& t, int rows, float* sums, isize first, isize columns) {
+[[gnu::always_inline]] inline void finish_columns(const bf16_tile<R>& t, int rows, float* sums, isize first,
+                                                  isize columns) {
   const floats bias = t.bias ? get(t.bias + first, columns) : floats{};
   R* to = t.result + first;
   for (int row = 0; row < rows; ++row, to += t.result_stride) {
@@ -122,7 +124,8 @@ struct pair_block : avx512::square_block<float> {
     if (elements == 2 * lanes)
       ((row[Row] = *reinterpret_cast<const packed_pairs*>(from + (Row < last ? Row : last) * stride)), ...);
     else
-      (__builtin_memcpy(&row[Row], from + (Row < last ? Row : last) * stride, std::size_t(elements) * sizeof(bf16)), ...);
+      (__builtin_memcpy(&row[Row], from + (Row < last ? Row : last) * stride, std::size_t(elements) * sizeof(bf16)),
+       ...);
   }
   template <int... Row>
   [[gnu::always_inline]] void store(std::integer_sequence<int, Row...>, pair* to, isize step, isize rows) const {
@@ -130,9 +133,10 @@ struct pair_block : avx512::square_block<float> {
   }
 };
 
-/// to[pair * step + row] = elements 2 pair and 2 pair + 1 of each row, for up to `step` rows, a multiple of 16; zero beside
-/// the last element of an odd number.
-[[gnu::noinline]] inline void lay_out_rows(pair* to, isize step, const bf16* from, isize stride, isize rows, isize inner) {
+/// to[pair * step + row] = elements 2 pair and 2 pair + 1 of each row, for up to `step` rows, a multiple of 16; zero
+/// beside the last element of an odd number.
+[[gnu::noinline]] inline void lay_out_rows(pair* to, isize step, const bf16* from, isize stride, isize rows,
+                                           isize inner) {
   using all = std::make_integer_sequence<int, lanes>;
   for (isize first = 0; first < rows; first += lanes)
     for (isize at = 0; at < inner; at += 2 * lanes) {
