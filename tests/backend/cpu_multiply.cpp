@@ -106,6 +106,9 @@ TEST_CASE("few rows of a long inner axis, and rows whose distance is a multiple 
     compare<float>(1, m, 37, 411, mf::layout::plain, mf::layout::transposed, 1, 1, false, 2e-5);
     compare<double>(1, m, 9, 400, mf::layout::plain, mf::layout::transposed, -1, 0, false, 1e-12);
   }
+  for (const isize m : {1, 4})
+    for (const auto right : {mf::layout::plain, mf::layout::transposed})
+      compare<float>(1, m, 205, 19, mf::layout::plain, right, -1, 0.5f, false, 1e-5);
   compare<float>(1, 20, 16, 1021, mf::layout::plain, mf::layout::plain, 1, 0, false, 2e-5);  // 3 are between rows
 }
 
@@ -124,8 +127,8 @@ struct bent {
 
 TEST_CASE_TEMPLATE("linear layers: bias and function, weights as they are and packed", T, float, mf::bf16) {
   using device = mf::cpu<T>;
-  for (const isize rows : {1, 3, 15, 40})
-    for (const isize outputs : {1, 37, 64})
+  for (const isize rows : {1, 4, 15, 40})
+    for (const isize outputs : {1, 37, 200})
       for (const isize inputs : {5, 1100}) {
         const auto numbers = [](std::uint64_t stream, isize count) {
           std::vector<T> x(static_cast<std::size_t>(count));

@@ -19,6 +19,7 @@ template <class T> struct matrix_tile {
   isize columns;
   T alpha, beta;
   const T* bias = nullptr;  ///< of each column; null if there is none
+  isize panel = 0;          ///< from one panel of the right matrix to the next, for kernels that take several
 };
 
 /// The kernels of one set of instructions.
@@ -27,6 +28,8 @@ template <class T> struct matrix_kernels {
   isize lanes;
   void (*const* by_rows)(const matrix_tile<T>&);  ///< by height of the tile, less one
   void (*const* by_columns)(const matrix_tile<T>&);
+  isize few_rows, panels;  ///< so many rows at most meet so many panels, all as wide as the largest tile
+  void (*const* several_panels)(const matrix_tile<T>&);  ///< by height, less one, from rows
   isize rows_of_products;
   void (*several_row_products)(const matrix_tile<T>&);  ///< of so many rows with any number of rows of the right matrix
   void (*row_products)(const matrix_tile<T>&);          ///< of one

@@ -71,12 +71,12 @@ template <class T> class matrix_product : public product_in_parts<matrix_product
   isize column_grain() const { return kernels_.columns; }
   static isize packed_inner(isize k) { return k; }
   void multiply_as_part_of(const matrix_product& whole) const {
-    const bool few_rows = (!extras_.packed || whole.m_ == 1) && a_.order == layout::plain &&
-                          b_.order == layout::transposed && whole.m_ * inner_per_row < k_;
-    few_rows ? multiply_few_rows() : multiply_blocks();
+    const bool rows_in_place = !extras_.packed && a_.order == layout::plain && b_.order == layout::transposed &&
+                               whole.m_ * inner_per_row < k_;
+    rows_in_place ? multiply_rows_in_place() : multiply_blocks();
   }
 
-  void multiply_few_rows() const {
+  void multiply_rows_in_place() const {
     for (isize row = 0; row < m_;) {
       const bool several = row + kernels_.rows_of_products <= m_;
       (several ? kernels_.several_row_products
@@ -92,7 +92,9 @@ template <class T> class matrix_product : public product_in_parts<matrix_product
     const isize height = kernels_.rows, width = kernels_.columns;
     const isize inner = (k_ + parts - 1) / parts;
     const isize rows_at_once = std::max<isize>(1, elements_of_block / std::max<isize>(1, inner) / height) * height;
-    const bool lay_out_left = a_.order == layout::plain && (n_ >= 12 * width || stride_aliases(a_.stride));
+    const bool few_rows = m_ <= kernels_.few_rows && a_.order == layout::plain;
+    const bool lay_out_left =
+        a_.order == layout::plain && !few_rows && (n_ >= 12 * width || stride_aliases(a_.stride));
     T* const panel = product_workspace<T>::of_this_thread().room(
         inner * width + (lay_out_left ? (std::min(m_, rows_at_once) + height) * left_step() / height * inner : 0));
     T* const left = panel + inner * width;
@@ -101,7 +103,7 @@ template <class T> class matrix_product : public product_in_parts<matrix_product
       for (isize k = 0; k < k_ || k == 0; k += inner) {
         const isize depth = std::min(inner, k_ - k);
         if (lay_out_left) lay_out_rows(left, i, rows, k, depth);
-        for (isize j = 0; j < n_; j += width) {
+        for (isize j = 0, panels; j < n_; j += panels * width) {
           matrix_tile<T> tile{depth,     nullptr,
                               0,         nullptr,
                               width,     c_.data + i * c_.stride + j,
@@ -109,7 +111,8 @@ template <class T> class matrix_product : public product_in_parts<matrix_product
                               alpha_,    k == 0 ? beta_ : T(1),
                               k == 0 && extras_.bias ? extras_.bias + j : nullptr};
           lay_out_columns(tile, panel, k, j, rows);
-          multiply_rows(tile, lay_out_left ? left : nullptr, i, rows, k);
+          panels = few_rows && tile.panel > 0 && n_ - j >= kernels_.panels * width ? kernels_.panels : 1;
+          multiply_rows(tile, lay_out_left ? left : nullptr, panels, i, rows, k);
         }
       }
     }
@@ -127,8 +130,12 @@ template <class T> class matrix_product : public product_in_parts<matrix_product
   }
 
   void lay_out_columns(matrix_tile<T>& tile, T* panel, isize k, isize j, isize rows) const {
-    tile.right = extras_.packed ? extras_.packed + j * k_ + k * kernels_.columns : panel;
-    if (extras_.packed) return;
+    tile.right = panel;
+    if (extras_.packed) {
+      tile.right = extras_.packed + j * k_ + k * kernels_.columns;
+      tile.panel = k_ * kernels_.columns;
+      return;
+    }
     if (b_.order == layout::transposed) {
       kernels_.transpose(panel, kernels_.columns, b_.data + j * b_.stride + k, b_.stride, tile.columns, tile.inner);
       return;
@@ -137,14 +144,18 @@ template <class T> class matrix_product : public product_in_parts<matrix_product
     if (tile.columns == kernels_.columns && rows <= (stride_aliases(b_.stride) ? 2 : 8) * kernels_.rows) {
       tile.right = from;
       tile.right_stride = b_.stride;
+      tile.panel = kernels_.columns;
       return;
     }
     if (kernels_.columns > tile.columns) std::fill_n(panel, tile.inner * kernels_.columns, T(0));
     kernels_.copy(panel, kernels_.columns, from, b_.stride, tile.inner, tile.columns);
   }
 
-  void multiply_rows(matrix_tile<T> tile, const T* laid_out, isize first, isize rows, isize k) const {
-    const auto* const kernels = laid_out || a_.order == layout::transposed ? kernels_.by_columns : kernels_.by_rows;
+  void multiply_rows(matrix_tile<T> tile, const T* laid_out, isize panels, isize first, isize rows, isize k) const {
+    const bool by_columns = laid_out || a_.order == layout::transposed;
+    const auto* const kernels = panels > 1   ? kernels_.several_panels
+                                : by_columns ? kernels_.by_columns
+                                             : kernels_.by_rows;
     const isize tiles = (rows + kernels_.rows - 1) / kernels_.rows;
     for (isize i = 0, row = 0; i < tiles; ++i) {
       // laid out, all tiles but the last are as high as can be; else no tile is much lower than the others
@@ -158,7 +169,7 @@ template <class T> class matrix_product : public product_in_parts<matrix_product
       }
       kernels[next - row - 1](tile);
       if (extras_.finish && k + tile.inner == k_)
-        extras_.finish(tile.result, tile.result_stride, next - row, tile.columns);
+        extras_.finish(tile.result, tile.result_stride, next - row, panels * tile.columns);
       tile.result += (next - row) * tile.result_stride;
       row = next;
     }

@@ -44,8 +44,7 @@ template <class T, int Rows, bool ByColumns> struct tile_step {
   }
   template <int... Row>
   [[gnu::always_inline]] void all(std::integer_sequence<int, Row...>, const T* top, const T* middle, const T* bottom,
-                                  isize stride, isize three, const T* right) {
-    const vector<T> first = load(right), second = load(right + vector_of<T>::lanes);
+                                  isize stride, isize three, vector<T> first, vector<T> second) {
     (row<Row>(top, middle, bottom, stride, three, first, second), ...);
   }
   template <int... Row>
@@ -76,7 +75,8 @@ template <class T, int Rows, bool ByColumns> [[gnu::noinline]] void multiply_row
   for (isize i = t.inner; i > 0; --i) {
     // hides from the compiler how these depend on each other: it would rather keep fourteen pointers
     asm("" : "+r"(top), "+r"(middle), "+r"(bottom), "+r"(three));
-    step.all(std::make_integer_sequence<int, Rows>{}, top, middle, bottom, stride, three, right);
+    step.all(std::make_integer_sequence<int, Rows>{}, top, middle, bottom, stride, three, load(right),
+             load(right + vector_of<T>::lanes));
     right += t.right_stride;
     if constexpr (ByColumns)
       top += stride;
@@ -84,6 +84,37 @@ template <class T, int Rows, bool ByColumns> [[gnu::noinline]] void multiply_row
       ++top, ++middle, ++bottom;
   }
   step.finish_all(std::make_integer_sequence<int, Rows>{}, t);
+}
+
+inline constexpr int panels_at_once = 3;
+
+template <class T, int Rows> struct panel_step : tile_step<T, Rows, false> {
+  [[gnu::always_inline]] void add(const T* left, isize stride, const T* right) {
+    vector<T> first = load(right), second = load(right + vector_of<T>::lanes);
+#if defined(__x86_64__)
+    asm("" : "+v"(first), "+v"(second));  // else the compiler reads them for each row, while they are on their way
+#endif
+    static_assert(Rows <= 5);  // from one pointer
+    this->all(std::make_integer_sequence<int, Rows>{}, left, left, left, stride, 3 * stride, first, second);
+  }
+};
+
+/// The same for few rows of the left matrix and several panels of the right one. They are read side by side, because a
+/// processor fetches several streams from its caches or memory faster than one.
+template <class T, int Rows, int... Panel>
+[[gnu::always_inline]] inline void multiply_panels(const matrix_tile<T>& t, std::integer_sequence<int, Panel...>) {
+  panel_step<T, Rows> steps[panels_at_once]{};
+  const isize stride = t.left_stride, panel = t.panel;
+  const T *left = t.left, *right = t.right;
+  for (isize i = t.inner; i > 0; --i, ++left, right += t.right_stride)
+    (steps[Panel].add(left, stride, right + Panel * panel), ...);
+  matrix_tile<T> part = t;
+  ((steps[Panel].finish_all(std::make_integer_sequence<int, Rows>{}, part), part.result += t.columns,
+    part.bias += t.bias ? t.columns : 0),
+   ...);
+}
+template <class T, int Rows> [[gnu::noinline]] void multiply_several_panels(const matrix_tile<T>& t) {
+  multiply_panels<T, Rows>(t, std::make_integer_sequence<int, panels_at_once>{});
 }
 
 /// Of two rows of a block whose numbers differ in one bit: exchanges that bit of the row's number with the same bit
@@ -205,7 +236,13 @@ struct tiles_of_all_heights<T, ByColumns, std::integer_sequence<int, Row...>> {
   static constexpr void (*each[])(const matrix_tile<T>&) = {multiply_rows<T, Row + 1, ByColumns>...};
 };
 
+template <class T, class Rows> struct panels_of_all_heights;
+template <class T, int... Row> struct panels_of_all_heights<T, std::integer_sequence<int, Row...>> {
+  static constexpr void (*each[])(const matrix_tile<T>&) = {multiply_several_panels<T, Row + 1>...};
+};
+
 template <class T> struct kernels {
+  static constexpr int few_rows = MULTIFUSE_TILE_ROWS / panels_at_once;  // whose sums are not more than a tile's
   using heights = std::make_integer_sequence<int, MULTIFUSE_TILE_ROWS>;
   static constexpr int rows_of_products = vector_of<T>::lanes < 4 ? vector_of<T>::lanes : 4;
   static constexpr matrix_kernels<T> all{MULTIFUSE_TILE_ROWS,
@@ -213,6 +250,9 @@ template <class T> struct kernels {
                                          vector_of<T>::lanes,
                                          tiles_of_all_heights<T, false, heights>::each,
                                          tiles_of_all_heights<T, true, heights>::each,
+                                         few_rows,
+                                         panels_at_once,
+                                         panels_of_all_heights<T, std::make_integer_sequence<int, few_rows>>::each,
                                          rows_of_products,
                                          multiply_row_products<T, rows_of_products>,
                                          multiply_row_products<T, 1>,
