@@ -84,6 +84,11 @@ TEST_CASE("bf16 products of every layout and odd sizes, summed in float and roun
     }
 }
 
+TEST_CASE("few rows of a long inner axis are read where they are") {
+  for (const isize m : {2, 3, 7})
+    for (const isize n : {1, 15, 66}) compare(m, n, 147, layout::plain, layout::transposed, 0.5f, m == 7 ? 0.0f : 1.0f);
+}
+
 TEST_CASE("inner axes of several parts, and more rows than fit a block") {
   compare(15, 33, 8195, layout::plain, layout::transposed, 1, 1);
   compare(500, 5, 4096, layout::transposed, layout::plain, 1, 0);

@@ -8,10 +8,14 @@
 namespace multifuse::detail {
 
 /// What a kernel is asked to compute: result = finish(alpha left right + beta result + bias) for a few rows and
-/// columns. Both operands are laid out: all rows of a pair along the inner axis, then those of the next pair.
+/// columns. The right matrix is laid out: all columns of a pair along the inner axis, then those of the next pair. So
+/// is the left one where kernels take it by columns.
 template <class R> struct bf16_tile {
-  isize pairs;
-  const std::uint32_t *left, *right;
+  isize inner;
+  const bf16* left;
+  isize left_stride;  ///< elements between rows, or between pairs of a left matrix by columns
+  const bf16* right;
+  isize right_stride;  ///< elements between columns, where kernels take those of a matrix in memory
   R* result;
   isize result_stride;
   isize columns;
@@ -98,14 +102,33 @@ template <class R> class bf16_product : public product_in_parts<bf16_product<R>,
   isize row_grain() const { return pairs_ ? 14 : block_rows; }
   isize column_grain() const { return pairs_ ? 32 : block_columns; }
   static isize packed_inner(isize k) { return (k + 1) / 2 * 2; }
-  void multiply_as_part_of(const bf16_product&) const {
+  void multiply_as_part_of([[maybe_unused]] const bf16_product& whole) const {
 #if defined(__x86_64__)
-    if (pairs_) return multiply_pairs();
+    const bool rows_in_place = !extras_.packed && a_.order == layout::plain && b_.order == layout::transposed &&
+                               whole.m_ * inner_per_row <= k_;
+    if (pairs_) return rows_in_place ? multiply_rows_in_place() : multiply_pairs();
 #endif
     multiply_as_float();
   }
 
 #if defined(__x86_64__)
+  static constexpr isize inner_per_row = 16;  // with less of it, laying out the right matrix takes less than it saves
+
+  /// Both operands are read where they are: a row of each is a run along the inner axis.
+  void multiply_rows_in_place() const {
+    using namespace avx512_bf16;
+    for (isize j = 0; j < n_; j += tile_columns)
+      for (isize row = 0, rows; row < m_; row += rows) {
+        rows = m_ - row >= 4 ? 4 : m_ - row >= 2 ? 2 : 1;
+        const auto kernel = rows == 4   ? multiply_row_products<R, 4>
+                            : rows == 2 ? multiply_row_products<R, 2>
+                                        : multiply_row_products<R, 1>;
+        kernel({k_, a_.data + row * a_.stride, a_.stride, b_.data + j * b_.stride, b_.stride,
+                c_.data + row * c_.stride + j, c_.stride, std::min<isize>(tile_columns, n_ - j), alpha_, beta_,
+                extras_.bias ? extras_.bias + j : nullptr, extras_.finish});
+      }
+  }
+
   void multiply_pairs() const {
     using namespace avx512_bf16;
     constexpr isize most_inner = 4096, bytes_of_block = 1 << 20;  // of the left matrix
@@ -127,21 +150,22 @@ template <class R> class bf16_product : public product_in_parts<bf16_product<R>,
                   std::min<isize>(lanes, m_ - i - row), k, inner);
         for (isize j = 0; j < n_; j += tile_columns) {
           const isize columns = std::min<isize>(tile_columns, n_ - j);
-          const pair* right = panel;
+          const bf16* right = reinterpret_cast<const bf16*>(panel);
           if (extras_.packed)
-            right = reinterpret_cast<const pair*>(extras_.packed) + j * ((k_ + 1) / 2) + k / 2 * tile_columns;
+            right = extras_.packed + j * packed_inner(k_) + k * tile_columns;
           else
             lay_out(panel, tile_columns, b_, layout::transposed, j, columns, k, inner);
           const bf16* const bias = extras_.bias ? extras_.bias + j : nullptr;
           for (isize row = 0; row < rows; row += tile_rows) {
             const isize height = std::min<isize>(tile_rows, rows - row);
-            const pair* const first = left + row / tile_rows * lanes * pairs;
+            const bf16* const first = reinterpret_cast<const bf16*>(left + row / tile_rows * lanes * pairs);
             if (parts == 1)
-              tiles<R>::each[height - 1]({(inner + 1) / 2, first, right, c_.data + (i + row) * c_.stride + j, c_.stride,
-                                          columns, alpha_, beta_, bias, extras_.finish});
+              tiles<R>::by_columns[height - 1]({inner, first, 2 * lanes, right, 0,
+                                                c_.data + (i + row) * c_.stride + j, c_.stride, columns, alpha_, beta_,
+                                                bias, extras_.finish});
             else
-              tiles<float>::each[height - 1]({(inner + 1) / 2, first, right, sums + row * n_ + j, n_, columns, 1.0f,
-                                              k == 0 ? 0.0f : 1.0f, nullptr, nullptr});
+              tiles<float>::by_columns[height - 1]({inner, first, 2 * lanes, right, 0, sums + row * n_ + j, n_, columns,
+                                                    1.0f, k == 0 ? 0.0f : 1.0f, nullptr, nullptr});
           }
         }
       }

@@ -16,6 +16,10 @@ typedef std::uint16_t half_floats __attribute__((vector_size(32)));
 [[gnu::always_inline]] inline void add_products(floats& sum, const pair& left, floats right) {
   asm("vdpbf16ps %1%{1to16%}, %2, %0" : "+v"(sum) : "m"(left), "v"(right));
 }
+/// The same for 16 pairs each.
+[[gnu::always_inline]] inline void add_products(floats& sum, floats left, floats right) {
+  asm("vdpbf16ps %1, %2, %0" : "+v"(sum) : "v"(left), "v"(right));
+}
 
 /// Rounds to the nearest, ties to even; denormal numbers become zero.
 [[gnu::always_inline]] inline half_floats to_bf16(floats x) {
@@ -86,12 +90,25 @@ template <class R> [[gnu::noinline]] void finish_tile(const bf16_tile<R>& t, int
   }
 }
 
-template <int Rows> struct tile_sums {
+/// Adds one pair of each row of the left matrix times a row of pairs of the right one. Three pointers address the rows,
+/// as in the float tiles.
+template <int Rows, bool ByColumns> struct tile_sums {
   floats sum[Rows][2];
 
+  template <int Row>
+  [[gnu::always_inline]] void add_row(const bf16* top, const bf16* middle, const bf16* bottom, isize stride,
+                                      isize three, floats first, floats second) {
+    constexpr int part = Row % 5;
+    const bf16* const from = Row < 5 ? top : Row < 10 ? middle : bottom;
+    const pair& left =
+        *reinterpret_cast<const pair*>(ByColumns ? top + 2 * Row : from + (part == 3 ? three : part * stride));
+    add_products(sum[Row][0], left, first);
+    add_products(sum[Row][1], left, second);
+  }
   template <int... Row>
-  [[gnu::always_inline]] void add(std::integer_sequence<int, Row...>, const pair* left, floats first, floats second) {
-    ((add_products(sum[Row][0], left[Row], first), add_products(sum[Row][1], left[Row], second)), ...);
+  [[gnu::always_inline]] void add(std::integer_sequence<int, Row...>, const bf16* top, const bf16* middle,
+                                  const bf16* bottom, isize stride, isize three, floats first, floats second) {
+    (add_row<Row>(top, middle, bottom, stride, three, first, second), ...);
   }
   template <int... Row>
   [[gnu::always_inline]] void store(std::integer_sequence<int, Row...>, float (*to)[tile_columns]) const {
@@ -100,19 +117,34 @@ template <int Rows> struct tile_sums {
 };
 
 /// A tile of up to 14 rows and 32 columns, over the whole inner axis.
-template <class R, int Rows> [[gnu::noinline]] void multiply_rows(const bf16_tile<R>& t) {
+template <class R, int Rows, bool ByColumns> [[gnu::noinline]] void multiply_rows(const bf16_tile<R>& t) {
   using all = std::make_integer_sequence<int, Rows>;
-  tile_sums<Rows> sums{};
-  const pair *left = t.left, *right = t.right;
-  for (isize i = t.pairs; i > 0; --i, left += lanes, right += tile_columns) {
+  tile_sums<Rows, ByColumns> sums{};
+  const isize stride = t.left_stride, step = ByColumns ? stride : 2;
+  const bf16 *top = t.left, *middle = top + 5 * stride, *bottom = top + 10 * stride, *right = t.right;
+  isize three = 3 * stride;
+  for (isize i = (t.inner + 1) / 2; i > 0; --i, right += 2 * tile_columns) {
+    asm("" : "+r"(top), "+r"(middle), "+r"(bottom), "+r"(three));  // see multiply_rows of floats
     floats first, second;
     __builtin_memcpy(&first, right, sizeof first);
-    __builtin_memcpy(&second, right + lanes, sizeof second);
-    sums.add(all{}, left, first, second);
+    __builtin_memcpy(&second, right + 2 * lanes, sizeof second);
+    sums.add(all{}, top, middle, bottom, stride, three, first, second);
+    top += step, middle += step, bottom += step;
   }
   float stored[Rows][tile_columns];
   sums.store(all{}, stored);
   finish_tile(t, Rows, stored[0]);
+}
+
+/// The first `elements` of 32, in pairs, and zeros.
+[[gnu::always_inline]] inline floats get_pairs(const bf16* from, isize elements) {
+  floats all;
+  const packed_pairs* const place = reinterpret_cast<const packed_pairs*>(from);
+  if (elements >= 2 * lanes)
+    all = *place;
+  else
+    asm("vmovdqu16 %1, %0%{%2%}%{z%}" : "=v"(all) : "m"(*place), "Yk"((std::uint32_t(1) << elements) - 1));
+  return all;
 }
 
 /// Of 16 rows up to 16 pairs each.
@@ -121,11 +153,7 @@ struct pair_block : avx512::square_block<float> {
   template <int... Row>
   [[gnu::always_inline]] void load(std::integer_sequence<int, Row...>, const bf16* from, isize stride, isize last,
                                    isize elements) {
-    if (elements == 2 * lanes)
-      ((row[Row] = *reinterpret_cast<const packed_pairs*>(from + (Row < last ? Row : last) * stride)), ...);
-    else
-      (__builtin_memcpy(&row[Row], from + (Row < last ? Row : last) * stride, std::size_t(elements) * sizeof(bf16)),
-       ...);
+    ((row[Row] = get_pairs(from + (Row < last ? Row : last) * stride, elements)), ...);
   }
   template <int... Row>
   [[gnu::always_inline]] void store(std::integer_sequence<int, Row...>, pair* to, isize step, isize rows) const {
@@ -162,10 +190,50 @@ struct pair_block : avx512::square_block<float> {
   }
 }
 
+/// Scalar products of Rows rows with rows of the right matrix, summed in all lanes at once as those of floats are. Both
+/// are read where they are, and the last row in place of those that are not there.
+template <int Rows> struct row_products : avx512::row_products<float, Rows> {
+  using base = avx512::row_products<float, Rows>;
+  template <int... I>
+  [[gnu::always_inline]] void step(std::integer_sequence<int, I...>, const bf16* left, isize left_stride,
+                                   const bf16* right, isize right_stride, isize there, isize elements) {
+    floats of_left[Rows], of_right[base::columns];
+    for (int row = 0; row < Rows; ++row) of_left[row] = get_pairs(left + row * left_stride, elements);
+    for (int column = 0; column < base::columns; ++column)
+      of_right[column] = get_pairs(right + (column < there ? column : there - 1) * right_stride, elements);
+    (add(I, of_left[I / base::columns], of_right[I % base::columns]), ...);
+  }
+  [[gnu::always_inline]] void add(int i, floats left, floats right) {
+    floats sum = this->sums.row[i];
+    add_products(sum, left, right);
+    this->sums.row[i] = sum;
+  }
+};
+
+template <class R, int Rows> [[gnu::noinline]] void multiply_row_products(const bf16_tile<R>& t) {
+  using products = row_products<Rows>;
+  using all = std::make_integer_sequence<int, lanes>;
+  float sums[Rows][tile_columns];
+  for (isize first = 0; first < t.columns; first += products::columns) {
+    products p{};
+    const bf16 *left = t.left, *right = t.right + first * t.right_stride;
+    isize i = t.inner;
+    for (; i >= 2 * lanes; i -= 2 * lanes, left += 2 * lanes, right += 2 * lanes)
+      p.step(all{}, left, t.left_stride, right, t.right_stride, t.columns - first, 2 * lanes);
+    if (i > 0) p.step(all{}, left, t.left_stride, right, t.right_stride, t.columns - first, i);
+    p.sums.transpose();
+    const floats total = p.total(all{});
+    for (int row = 0; row < Rows; ++row)
+      __builtin_memcpy(&sums[row][first], reinterpret_cast<const float*>(&total) + row * products::columns,
+                       sizeof(float) * products::columns);
+  }
+  finish_tile(t, Rows, sums[0]);
+}
+
 /// Kernels for tiles of one, two, three ... rows.
 template <class R, class Rows> struct tiles_of_all_heights;
 template <class R, int... Row> struct tiles_of_all_heights<R, std::integer_sequence<int, Row...>> {
-  static constexpr void (*each[])(const bf16_tile<R>&) = {multiply_rows<R, Row + 1>...};
+  static constexpr void (*by_columns[])(const bf16_tile<R>&) = {multiply_rows<R, Row + 1, true>...};
 };
 template <class R> using tiles = tiles_of_all_heights<R, std::make_integer_sequence<int, tile_rows>>;
 
