@@ -11,7 +11,7 @@ template <class T> class attention_forward_pass {
         b_(arguments, few_keys_ ? 56 : 28, 256 * std::max<isize>(1, 28 / arguments.queries)),
         y_(y),
         log_normalizers_(log_normalizers) {
-    const isize elements = a_.keys * (b_.head + b_.value_head) * a_.heads;
+    const isize elements = a_.keys * (b_.whole_head + b_.whole_value_head) * a_.heads;
     together_ = elements * isize(sizeof(T)) <= bytes_together;
     slots_ = together_ && b_.query_blocks > 1 ? a_.heads : 1;
     const isize kept_keys = b_.query_blocks > 1 ? a_.keys : b_.most_keys;
@@ -26,7 +26,7 @@ template <class T> class attention_forward_pass {
   void compute(isize first, isize last) const {
     const isize rows_q = b_.whole_panels(b_.most_queries) * b_.row_stride(a_.head), heads = together_ ? a_.heads : 1;
     const isize scores = few_keys_ ? a_.keys * b_.whole_panels(b_.most_queries) : b_.most_queries * b_.score_stride;
-    const isize running_of_head = b_.whole_panels(b_.most_queries) * (b_.value_head + 2);
+    const isize running_of_head = b_.whole_panels(b_.most_queries) * (b_.whole_value_head + 2);
     workspace_parts<T> parts(5, slots_ * (room_k_ + room_v_) + rows_q + heads * running_of_head + scores);
     work w{parts.take(slots_ * room_k_), parts.take(slots_ * room_v_), parts.take(rows_q), parts.take(scores),
            parts.take(heads * running_of_head)};
@@ -49,8 +49,8 @@ template <class T> class attention_forward_pass {
   };
   attention_running<T> running(const work& w, isize head) const {
     const isize n = b_.whole_panels(b_.most_queries);
-    T* const first = w.running + head * n * (b_.value_head + 2);
-    return {first, first + n, first + 2 * n, b_.value_head};
+    T* const first = w.running + head * n * (b_.whole_value_head + 2);
+    return {first, first + n, first + 2 * n, b_.whole_value_head};
   }
 
   void compute_heads(work& w, isize item, isize block, isize first_head, isize heads) const {
@@ -104,7 +104,7 @@ template <class T> class attention_forward_pass {
       }
       b_.rows().softmax(block, running);
     }
-    b_.multiply(rows, b_.value_head, keys, T(1),
+    b_.multiply(rows, b_.whole_value_head, keys, T(1),
                 {w.scores, block.stride, 0, few_keys_ ? layout::transposed : layout::plain},
                 b_.in_place(a_.value_head, b_.value_width())
                     ? b_.rows_in_place(a_.v + (item * a_.keys + key) * b_.value_width() + head * a_.value_head,
@@ -147,8 +147,7 @@ template <class T> [[gnu::noinline]] void attention_forward(const attention_argu
 template <class T>
 [[gnu::noinline]] void attention_backward(const attention_arguments<T>& a, const attention_gradients<T>& g) {
   const attention_blocks<T> b(a, 56, 128);
-  const isize pairs = a.items * a.heads, apart = !g.dbias ? pairs : a.bias.head ? a.heads : 1;
-  in_parallel(apart, 1, attention_enough / (3 * b.operations() * (pairs / apart)), [&](isize first, isize last) {
+  in_parallel_heads(a, g.dbias, b.operations(), [&](isize item, isize head) {
     const isize q_stride = b.row_stride(a.head), y_stride = b.row_stride(a.value_head), stride = b.score_stride;
     const isize room_k = b.room_for_columns(b.most_keys, a.head),
                 room_v = b.room_for_columns(b.most_keys, a.value_head);
@@ -161,50 +160,46 @@ template <class T>
     T *const dk = parts.take(b.most_keys * q_stride), *const dv = parts.take(b.most_keys * y_stride);
     T *const p = parts.take(b.most_queries * stride), *const ds = parts.take(b.most_queries * stride);
     const bool scores_wanted = g.dq || g.dk || g.dbias;
-    const auto one = [&](isize item, isize head) {
-      const isize q_at = item * a.queries * b.width() + head * a.head, k_at = item * a.keys * b.width() + head * a.head;
-      const isize y_at = item * a.queries * b.value_width() + head * a.value_head;
-      const isize v_at = item * a.keys * b.value_width() + head * a.value_head;
-      b.copy_rows(a.q + q_at, b.width(), a.queries, a.head, q);
-      b.copy_rows(g.dy + y_at, b.value_width(), a.queries, a.value_head, dy);
-      b.rows().scalar_products(a.queries, a.value_head, g.y + y_at, g.dy + y_at, b.value_width(), expected);
-      for (isize key = 0; key < a.keys; key += b.most_keys) {
-        const isize keys = std::min(b.most_keys, a.keys - key);
-        const T* const k_from = a.k + k_at + key * b.width();
-        const auto k = b.lay_out_columns(k_from, b.width(), keys, a.head, k_room);
-        const auto v =
-            b.lay_out_columns(a.v + v_at + key * b.value_width(), b.value_width(), keys, a.value_head, v_room);
-        const bool in_place = b.in_place(a.head, b.width());
-        if (!in_place) b.copy_rows(k_from, b.width(), keys, a.head, row_room);
-        const auto k_rows = in_place ? b.rows_in_place(k_from, b.width()) : b.rows_from(row_room, 0, a.head);
-        for (isize i = 0; i < b.query_blocks; ++i) {
-          const isize query = b.first_query(i), rows = b.first_query(i + 1) - query;
-          const T *const q_rows = q + query * q_stride, *const dy_rows = dy + query * y_stride;
-          const auto q_panels = b.rows_in_place(q_rows, q_stride), dy_panels = b.rows_in_place(dy_rows, y_stride);
-          b.multiply_columns(rows, keys, a.scale, q_rows, q_stride, k, 0, p, stride);
-          if (scores_wanted) b.multiply_columns(rows, keys, T(1), dy_rows, y_stride, v, 0, ds, stride);
-          b.rows().score_gradients(
-              b.block(item, head, query, rows, key, keys, p),
-              {g.log_normalizers + (item * a.heads + head) * a.queries + query, expected + query,
-               scores_wanted ? ds : nullptr, g.dbias ? g.dbias + b.bias_at(item, head, query, key) : nullptr});
-          if (g.dv)
-            b.multiply(keys, b.value_head, rows, T(1), {p, stride, 0, layout::transposed}, dy_panels, T(i > 0), dv,
-                       y_stride);
-          if (g.dk)
-            b.multiply(keys, b.head, rows, a.scale, {ds, stride, 0, layout::transposed}, q_panels, T(i > 0), dk,
-                       q_stride);
-          if (g.dq)
-            b.multiply(rows, b.head, keys, a.scale, {ds, stride, 0}, k_rows, T(key > 0), dq + query * q_stride,
-                       q_stride);
-        }
-        if (g.dk) b.rows().add_rows(keys, a.head, dk, q_stride, g.dk + k_at + key * b.width(), b.width());
+    const isize q_at = item * a.queries * b.width() + head * a.head, k_at = item * a.keys * b.width() + head * a.head;
+    const isize y_at = item * a.queries * b.value_width() + head * a.value_head;
+    const isize v_at = item * a.keys * b.value_width() + head * a.value_head;
+    b.copy_rows(a.q + q_at, b.width(), a.queries, a.head, q);
+    b.copy_rows(g.dy + y_at, b.value_width(), a.queries, a.value_head, dy);
+    b.rows().scalar_products(a.queries, a.value_head, g.y + y_at, g.dy + y_at, b.value_width(), expected);
+    for (isize key = 0; key < a.keys; key += b.most_keys) {
+      const isize keys = std::min(b.most_keys, a.keys - key);
+      const T* const k_from = a.k + k_at + key * b.width();
+      const auto k = b.lay_out_columns(k_from, b.width(), keys, a.head, k_room);
+      const auto v =
+          b.lay_out_columns(a.v + v_at + key * b.value_width(), b.value_width(), keys, a.value_head, v_room);
+      const bool in_place = b.in_place(a.head, b.width());
+      if (!in_place) b.copy_rows(k_from, b.width(), keys, a.head, row_room);
+      const auto k_rows = in_place ? b.rows_in_place(k_from, b.width()) : b.rows_from(row_room, 0, a.head);
+      for (isize i = 0; i < b.query_blocks; ++i) {
+        const isize query = b.first_query(i), rows = b.first_query(i + 1) - query;
+        const T *const q_rows = q + query * q_stride, *const dy_rows = dy + query * y_stride;
+        const auto q_panels = b.rows_in_place(q_rows, q_stride), dy_panels = b.rows_in_place(dy_rows, y_stride);
+        b.multiply_columns(rows, keys, a.scale, q_rows, q_stride, k, 0, p, stride);
+        if (scores_wanted) b.multiply_columns(rows, keys, T(1), dy_rows, y_stride, v, 0, ds, stride);
+        b.rows().score_gradients(
+            b.block(item, head, query, rows, key, keys, p),
+            {g.log_normalizers + (item * a.heads + head) * a.queries + query, expected + query,
+             scores_wanted ? ds : nullptr, g.dbias ? g.dbias + b.bias_at(item, head, query, key) : nullptr});
         if (g.dv)
-          b.rows().add_rows(keys, a.value_head, dv, y_stride, g.dv + v_at + key * b.value_width(), b.value_width());
+          b.multiply(keys, b.whole_value_head, rows, T(1), {p, stride, 0, layout::transposed}, dy_panels, T(i > 0), dv,
+                     y_stride);
+        if (g.dk)
+          b.multiply(keys, b.whole_head, rows, a.scale, {ds, stride, 0, layout::transposed}, q_panels, T(i > 0), dk,
+                     q_stride);
+        if (g.dq)
+          b.multiply(rows, b.whole_head, keys, a.scale, {ds, stride, 0}, k_rows, T(key > 0), dq + query * q_stride,
+                     q_stride);
       }
-      if (g.dq) b.rows().add_rows(a.queries, a.head, dq, q_stride, g.dq + q_at, b.width());
-    };
-    for (isize unit = first; unit < last; ++unit)
-      for (isize pair = unit; pair < pairs; pair += apart) one(pair / a.heads, pair % a.heads);
+      if (g.dk) b.rows().add_rows(keys, a.head, dk, q_stride, g.dk + k_at + key * b.width(), b.width());
+      if (g.dv)
+        b.rows().add_rows(keys, a.value_head, dv, y_stride, g.dv + v_at + key * b.value_width(), b.value_width());
+    }
+    if (g.dq) b.rows().add_rows(a.queries, a.head, dq, q_stride, g.dq + q_at, b.width());
   });
 }
 

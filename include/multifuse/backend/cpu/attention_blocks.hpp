@@ -34,17 +34,18 @@ template <class T> struct matrix_panels {
   isize panel;   ///< from one panel to the next
 };
 
-/// What the forward and the backward pass share: how queries and keys are cut into blocks, and products of blocks.
-template <class T> class attention_blocks {
+/// How queries and keys are cut into blocks: of whole tiles and panels.
+template <class T> class attention_cut {
  public:
-  attention_blocks(const attention_arguments<T>& arguments, isize queries_at_once, isize keys_at_once) : a(arguments) {
-    tiles_ = parts_of(a.queries, matrix_.rows);
-    query_blocks = parts_of(tiles_, std::max<isize>(1, queries_at_once / matrix_.rows));
+  attention_cut(const attention_arguments<T>& arguments, isize tile_rows, isize panel, isize queries_at_once,
+                isize keys_at_once)
+      : a(arguments), panel_(panel), tiles_(parts_of(a.queries, tile_rows)) {
+    query_blocks = parts_of(tiles_, std::max<isize>(1, queries_at_once / tile_rows));
     for (isize i = 0; i < query_blocks; ++i) most_queries = std::max(most_queries, first_query(i + 1) - first_query(i));
-    const isize panels = parts_of(a.keys, matrix_.columns);
-    most_keys = parts_of(panels, parts_of(panels * matrix_.columns, keys_at_once)) * matrix_.columns;
-    head = whole_panels(a.head);
-    value_head = whole_panels(a.value_head);
+    const isize panels = parts_of(a.keys, panel);
+    most_keys = parts_of(panels, parts_of(panels * panel, keys_at_once)) * panel;
+    whole_head = whole_panels(a.head);
+    whole_value_head = whole_panels(a.value_head);
     score_stride = most_keys;
   }
 
@@ -52,19 +53,52 @@ template <class T> class attention_blocks {
   isize query_blocks, most_queries = 0;  ///< blocks of queries, and queries of the largest
   isize most_keys;                       ///< of a block: whole panels
   isize score_stride;
-  isize head, value_head;  ///< widths in whole panels
+  isize whole_head, whole_value_head;  ///< widths of heads in whole panels
 
   isize width() const { return a.heads * a.head; }
   isize value_width() const { return a.heads * a.value_head; }
   isize first_query(isize block) const { return a.queries * (tiles_ * block / query_blocks) / tiles_; }
-  isize whole_panels(isize columns) const { return parts_of(columns, matrix_.columns) * matrix_.columns; }
+  isize whole_panels(isize columns) const { return parts_of(columns, panel_) * panel_; }
+  /// Multiplications and additions of one head's scores and results.
+  isize operations() const { return a.queries * a.keys * (a.head + a.value_head); }
+
+  attention_block<T> block(isize item, isize head, isize query, isize rows, isize key, isize keys,
+                           compute_type<T>* scores) const {
+    return {rows,
+            keys,
+            score_stride,
+            scores,
+            a.bias.first ? a.bias.first + bias_at(item, head, query, key) : nullptr,
+            a.bias.query,
+            a.bias.key,
+            a.mask ? a.mask + item * a.keys + key : nullptr};
+  }
+  isize bias_at(isize item, isize head, isize query, isize key) const {
+    return a.item_bias[item] + head * a.bias.head + query * a.bias.query + key * a.bias.key;
+  }
+
+ protected:
+  static isize parts_of(isize count, isize size) { return (count + size - 1) / size; }
+
+ private:
+  isize panel_, tiles_;
+};
+
+/// What the forward and the backward pass share: blocks, and products of blocks.
+template <class T> class attention_blocks : public attention_cut<T> {
+ public:
+  using cut = attention_cut<T>;
+  using cut::a, cut::query_blocks, cut::whole_panels;
+
+  attention_blocks(const attention_arguments<T>& arguments, isize queries_at_once, isize keys_at_once)
+      : cut(arguments, matrix_kernels_in_use<T>().rows, matrix_kernels_in_use<T>().columns, queries_at_once,
+            keys_at_once) {}
+
   /// Distance of rows that are copied: an odd number of cache lines, so that they do not compete for places in a cache.
   isize row_stride(isize inner) const {
     constexpr isize line = workspace_parts<T>::line;
     return (parts_of(whole_panels(inner), line) | 1) * line;
   }
-  /// Multiplications and additions of one head's scores and results.
-  isize operations() const { return a.queries * a.keys * (a.head + a.value_head); }
   const attention_kernels<T>& rows() const { return rows_; }
 
   /// result[rows, columns] = alpha left right + beta result, where the result has room for whole panels of columns.
@@ -136,23 +170,8 @@ template <class T> class attention_blocks {
     }
   }
 
-  attention_block<T> block(isize item, isize head_number, isize query, isize rows, isize key, isize keys,
-                           T* scores) const {
-    return {rows,
-            keys,
-            score_stride,
-            scores,
-            a.bias.first ? a.bias.first + bias_at(item, head_number, query, key) : nullptr,
-            a.bias.query,
-            a.bias.key,
-            a.mask ? a.mask + item * a.keys + key : nullptr};
-  }
-  isize bias_at(isize item, isize head_number, isize query, isize key) const {
-    return a.item_bias[item] + head_number * a.bias.head + query * a.bias.query + key * a.bias.key;
-  }
-
  private:
-  static isize parts_of(isize count, isize size) { return (count + size - 1) / size; }
+  using cut::parts_of;
   isize few_behind(isize count) const {
     const isize rest = count % matrix_.columns;
     return rest <= matrix_.columns / 4 ? rest : 0;
@@ -165,9 +184,26 @@ template <class T> class attention_blocks {
 
   const matrix_kernels<T>& matrix_ = matrix_kernels_in_use<T>();
   const attention_kernels<T>& rows_ = attention_kernels_in_use<T>();
-  isize tiles_;
 };
 
+/// Elements of the bias of all items.
+template <class T> isize bias_size(const attention_arguments<T>& a) {
+  if (!a.bias.first) return 0;
+  return *std::max_element(a.item_bias, a.item_bias + a.items) + a.bias.head * (a.heads - 1) +
+         a.bias.query * (a.queries - 1) + a.bias.key * (a.keys - 1) + 1;
+}
+
 inline constexpr isize attention_enough = 500'000;  // multiplications and additions, to be worth another thread
+
+/// one(item, head) for all heads, which are spread over threads; those that add to the same bias stay in one thread.
+/// `operations`: multiplications and additions of a head's forward pass.
+template <class T, class One>
+void in_parallel_heads(const attention_arguments<T>& a, bool bias_wanted, isize operations, const One& one) {
+  const isize pairs = a.items * a.heads, apart = !bias_wanted ? pairs : a.bias.head ? a.heads : 1;
+  in_parallel(apart, 1, attention_enough / (3 * operations * (pairs / apart)), [&](isize first, isize last) {
+    for (isize unit = first; unit < last; ++unit)
+      for (isize pair = unit; pair < pairs; pair += apart) one(pair / a.heads, pair % a.heads);
+  });
+}
 
 }  // namespace multifuse::detail

@@ -7,8 +7,7 @@
 
 #include "../../core/error.hpp"
 #include "../../tensor/backend.hpp"
-#include "attention.hpp"
-#include "multiply_bf16.hpp"
+#include "attention_bf16.hpp"
 #include "threads.hpp"
 
 namespace multifuse {
@@ -98,15 +97,17 @@ template <class T> struct cpu {
     sum_into(outer, reduced, inner, x, beta, y);
   }
 
-  static void attention_forward(const attention_arguments<T>& arguments, T* y, T* log_normalizers)
-    requires std::is_same_v<compute_type<T>, T>
-  {
-    detail::attention_forward(arguments, y, log_normalizers);
+  static void attention_forward(const attention_arguments<T>& arguments, T* y, compute_type<T>* log_normalizers) {
+    if constexpr (std::is_same_v<T, bf16>)
+      detail::bf16_attention_forward(arguments, y, log_normalizers);
+    else
+      detail::attention_forward(arguments, y, log_normalizers);
   }
-  static void attention_backward(const attention_arguments<T>& arguments, const attention_gradients<T>& gradients)
-    requires std::is_same_v<compute_type<T>, T>
-  {
-    detail::attention_backward(arguments, gradients);
+  static void attention_backward(const attention_arguments<T>& arguments, const attention_gradients<T>& gradients) {
+    if constexpr (std::is_same_v<T, bf16>)
+      detail::bf16_attention_backward(arguments, gradients);
+    else
+      detail::attention_backward(arguments, gradients);
   }
 
  private:

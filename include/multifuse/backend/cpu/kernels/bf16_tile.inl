@@ -230,9 +230,19 @@ template <class R, int Rows> [[gnu::noinline]] void multiply_row_products(const 
   finish_tile(t, Rows, sums[0]);
 }
 
+/// Rows of whole vectors of floats become bf16, each at the beginning of its own memory.
+[[gnu::noinline]] inline void round_rows(float* x, isize stride, isize rows, isize columns) {
+  for (isize row = 0; row < rows; ++row, x += stride)
+    for (isize i = 0; i < columns; i += lanes) {
+      const half_floats rounded = to_bf16(get(x + i, lanes));
+      __builtin_memcpy(reinterpret_cast<std::uint16_t*>(x) + i, &rounded, sizeof rounded);
+    }
+}
+
 /// Kernels for tiles of one, two, three ... rows.
 template <class R, class Rows> struct tiles_of_all_heights;
 template <class R, int... Row> struct tiles_of_all_heights<R, std::integer_sequence<int, Row...>> {
+  static constexpr void (*by_rows[])(const bf16_tile<R>&) = {multiply_rows<R, Row + 1, false>...};
   static constexpr void (*by_columns[])(const bf16_tile<R>&) = {multiply_rows<R, Row + 1, true>...};
 };
 template <class R> using tiles = tiles_of_all_heights<R, std::make_integer_sequence<int, tile_rows>>;
