@@ -60,6 +60,14 @@ template <class R, class V> [[gnu::always_inline]] inline void put(R* to, const 
 [[gnu::always_inline]] inline void round_to(float* to, floats sum, isize columns) { put(to, sum, columns); }
 [[gnu::always_inline]] inline void round_to(bf16* to, floats sum, isize columns) { put(to, to_bf16(sum), columns); }
 
+/// 16 columns of a row.
+template <class R>
+[[gnu::always_inline]] inline void finish_vector(R* to, floats sum, floats bias, float alpha, float beta) {
+  sum = alpha * sum + bias;
+  if (beta != 0.0f) sum += beta * get(to, lanes);
+  round_to(to, sum, lanes);
+}
+
 /// Up to 16 columns of a tile, out of the registers, to where the result is.
 template <class R>
 [[gnu::always_inline]] inline void finish_columns(const bf16_tile<R>& t, int rows, float* sums, isize first,
@@ -92,7 +100,7 @@ template <class R> [[gnu::noinline]] void finish_tile(const bf16_tile<R>& t, int
 
 /// Adds one pair of each row of the left matrix times a row of pairs of the right one. Three pointers address the rows,
 /// as in the float tiles.
-template <int Rows, bool ByColumns> struct tile_sums {
+template <class R, int Rows, bool ByColumns> struct tile_sums {
   floats sum[Rows][2];
 
   template <int Row>
@@ -111,6 +119,14 @@ template <int Rows, bool ByColumns> struct tile_sums {
     (add_row<Row>(top, middle, bottom, stride, three, first, second), ...);
   }
   template <int... Row>
+  [[gnu::always_inline]] void finish(std::integer_sequence<int, Row...>, const bf16_tile<R>& t) const {
+    const floats first = t.bias ? get(t.bias, lanes) : floats{};
+    const floats second = t.bias ? get(t.bias + lanes, lanes) : floats{};
+    ((finish_vector(t.result + Row * t.result_stride, sum[Row][0], first, t.alpha, t.beta),
+      finish_vector(t.result + Row * t.result_stride + lanes, sum[Row][1], second, t.alpha, t.beta)),
+     ...);
+  }
+  template <int... Row>
   [[gnu::always_inline]] void store(std::integer_sequence<int, Row...>, float (*to)[tile_columns]) const {
     (__builtin_memcpy(to[Row], sum[Row], sizeof sum[Row]), ...);
   }
@@ -119,7 +135,7 @@ template <int Rows, bool ByColumns> struct tile_sums {
 /// A tile of up to 14 rows and 32 columns, over the whole inner axis.
 template <class R, int Rows, bool ByColumns> [[gnu::noinline]] void multiply_rows(const bf16_tile<R>& t) {
   using all = std::make_integer_sequence<int, Rows>;
-  tile_sums<Rows, ByColumns> sums{};
+  tile_sums<R, Rows, ByColumns> sums{};
   const isize stride = t.left_stride, step = ByColumns ? stride : 2;
   const bf16 *top = t.left, *middle = top + 5 * stride, *bottom = top + 10 * stride, *right = t.right;
   isize three = 3 * stride;
@@ -131,6 +147,7 @@ template <class R, int Rows, bool ByColumns> [[gnu::noinline]] void multiply_row
     sums.add(all{}, top, middle, bottom, stride, three, first, second);
     top += step, middle += step, bottom += step;
   }
+  if (t.columns == tile_columns && !t.finish) return sums.finish(all{}, t);
   float stored[Rows][tile_columns];
   sums.store(all{}, stored);
   finish_tile(t, Rows, stored[0]);
