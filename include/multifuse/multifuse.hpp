@@ -1,7 +1,7 @@
 #pragma once
 
-/// Everything that needs no more than Eigen and the standard library. Headers that read or write files stand apart, because
-/// they need other packages: multifuse/io/*.hpp. The CUDA backend is multifuse/cuda.hpp.
+/// Everything that needs no more than Eigen and the standard library. Headers that read or write files stand apart,
+/// because they need other packages: multifuse/io/*.hpp. The CUDA backend is multifuse/cuda.hpp.
 #include <multifuse/core/bf16.hpp>
 #include <multifuse/core/error.hpp>
 #include <multifuse/core/math.hpp>

@@ -17,7 +17,8 @@ template <class T> MULTIFUSE_HD inline T sqrt(T x) { return std::sqrt(x); }
 template <> MULTIFUSE_HD inline float sqrt<float>(float x) {
   const bool tiny = x < 1e-30f;  // denormals have no exponent to start from
   const float scaled = tiny ? x * 0x1p48f : x;
-  float inverse = __builtin_bit_cast(float, 0x5F3759DFu - (__builtin_bit_cast(std::uint32_t, scaled) >> 1));  // to 3.5 %
+  float inverse =
+      __builtin_bit_cast(float, 0x5F3759DFu - (__builtin_bit_cast(std::uint32_t, scaled) >> 1));  // to 3.5 %
   for (int i = 0; i < 3; ++i) inverse *= 1.5f - 0.5f * (scaled * inverse) * inverse;                          // Newton
   float root = scaled * inverse;
   root += 0.5f * inverse * (scaled - root * root);
@@ -52,7 +53,8 @@ template <> MULTIFUSE_HD inline float tanh<float>(float x) {
 template <> MULTIFUSE_HD inline float erf<float>(float x) {
   const float a = x < 0 ? -x : x;
   const float t = 1.0f / (1.0f + 0.3275911f * a);
-  const float p = t * (0.254829592f + t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f + t * 1.061405429f))));
+  const float p =
+      t * (0.254829592f + t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f + t * 1.061405429f))));
   const float y = 1.0f - p * math::exp(-a * a);
   return x < 0 ? -y : y;
 }

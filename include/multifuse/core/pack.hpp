@@ -17,8 +17,8 @@ template <std::size_t... I, class... T>
 struct pack_base<std::index_sequence<I...>, T...> : pack_element<I, T>... {};
 }  // namespace detail
 
-/// A tuple by indexed inheritance: compiles several times faster than std::tuple in long lists and works in device code.
-/// Example: `auto p = make_pack(1, 2.0f); get<1>(p)`.
+/// A tuple by indexed inheritance: compiles several times faster than std::tuple in long lists and works in device
+/// code. Example: `auto p = make_pack(1, 2.0f); get<1>(p)`.
 template <class... T> struct pack : detail::pack_base<std::index_sequence_for<T...>, T...> {
   static constexpr std::size_t size = sizeof...(T);
 };

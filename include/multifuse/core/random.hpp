@@ -7,8 +7,8 @@
 
 namespace multifuse {
 
-/// Names one sequence of random numbers. Number `index` of a sequence is a pure function of (key, index): the same on every
-/// backend, in every order of evaluation and after every restart.
+/// Names one sequence of random numbers. Number `index` of a sequence is a pure function of (key, index): the same on
+/// every backend, in every order of evaluation and after every restart.
 struct random_key {
   std::uint64_t seed = 0;    ///< of the whole run
   std::uint64_t stream = 0;  ///< of one use within it: a parameter, a dropout layer, a step
@@ -72,7 +72,8 @@ inline double normal(random_key key, isize index) {
   return radius * std::cos(6.283185307179586 * words.word[half + 1] * 0x1p-32);
 }
 
-/// Number `index` of the sequence, from Beta(a, b), a and b > 0, as a ratio of gamma variates (Marsaglia and Tsang 2000).
+/// Number `index` of the sequence, from Beta(a, b), a and b > 0, as a ratio of gamma variates (Marsaglia and Tsang
+/// 2000).
 inline double beta_variate(random_key key, isize index, double a, double b) {
   const auto gamma_variate = [](random_key draws, double shape) {
     const double boost = shape < 1 ? std::pow(1.0 - uniform(draws, 0), 1.0 / shape) : 1.0;

@@ -79,10 +79,12 @@ template <class... Modality, class F> constexpr auto transform_streams(streams<M
 
 /// Puts every stream of a bundle on a tape.
 template <class... S> auto record(tape& recorder, const bundle<S...>& b) {
-  return transform_streams(typename bundle<S...>::modalities{}, [&]<class M>(M*) { return record(recorder, get<M>(b)); });
+  return transform_streams(typename bundle<S...>::modalities{},
+                           [&]<class M>(M*) { return record(recorder, get<M>(b)); });
 }
 template <class... S> auto watch(tape& recorder, const bundle<S...>& b) {
-  return transform_streams(typename bundle<S...>::modalities{}, [&]<class M>(M*) { return watch(recorder, get<M>(b)); });
+  return transform_streams(typename bundle<S...>::modalities{},
+                           [&]<class M>(M*) { return watch(recorder, get<M>(b)); });
 }
 
 }  // namespace multifuse

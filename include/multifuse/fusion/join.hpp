@@ -8,7 +8,9 @@
 namespace multifuse {
 
 /// True for a pooling, and for a readout with it, that reads no token but the first of each stream.
-template <class Reader> inline constexpr bool reads_only_first_tokens = requires { requires Reader::reads_first_tokens; };
+template <class Reader> inline constexpr bool reads_only_first_tokens = requires {
+  requires Reader::reads_first_tokens;
+};
 
 /// The tokens of the listed streams, one after the other: [batch, sum of tokens, width], masked if one of them is.
 template <class... M, class... S> constexpr auto join_tokens(streams<M...>, const bundle<S...>& b) {

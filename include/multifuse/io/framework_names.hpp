@@ -31,7 +31,8 @@ inline void batch_norm(const name_table::scope& table, const std::string& ours, 
   table.map(ours + ".running_variance", official + ".running_var");
 }
 
-/// multi_head_attention from packed rows q | k | v, under their full names; no name, no bias. And the output projection.
+/// multi_head_attention from packed rows q | k | v, under their full names; no name, no bias. And the output
+/// projection.
 inline void packed_attention(const name_table::scope& table, const std::string& ours, const std::string& weight,
                              const std::string& bias, const std::string& output, isize width) {
   isize first = 0;
@@ -53,7 +54,8 @@ inline void attention(const name_table::scope& table, const std::string& ours, c
 /// multi_head_attention as torch.nn.MultiheadAttention: packed `in_proj_weight` and `in_proj_bias`, `out_proj`.
 inline void multi_head_attention(const name_table::scope& table, const std::string& ours, const std::string& official,
                                  isize width) {
-  packed_attention(table, ours, official + ".in_proj_weight", official + ".in_proj_bias", official + ".out_proj", width);
+  packed_attention(table, ours, official + ".in_proj_weight", official + ".in_proj_bias", official + ".out_proj",
+                   width);
 }
 
 /// The blocks `ours`0 ... as timm's vision transformers name theirs: norm1, attn, norm2, mlp.fc1, mlp.fc2.

@@ -33,9 +33,9 @@ template <isize Width, isize Reduction, isize Groups>
 concept groups_divide_bottleneck = Reduction > 0 && Width % Reduction == 0 && Groups > 0 && Width % Groups == 0 &&
                                    Width / Reduction % Groups == 0;
 
-/// A small trained branch beside a frozen layer (LAVISH: Lin et al. 2023, section 3.2): what it returns is added to that
-/// layer's result. Its tokens x [batch, tokens, Width] read the tokens of other modalities, [batch, tokens', Width],
-/// through a few learned latents L, at a cost of tokens + tokens' times latents,
+/// A small trained branch beside a frozen layer (LAVISH: Lin et al. 2023, section 3.2): what it returns is added to
+/// that layer's result. Its tokens x [batch, tokens, Width] read the tokens of other modalities, [batch, tokens',
+/// Width], through a few learned latents L, at a cost of tokens + tokens' times latents,
 ///   S = L + softmax(L others^T) others,   X = x + g' softmax(x S^T) S,
 /// then pass the maps: g norm(up(relu(down(norm(X))))). Both gates g' and g are 0 at first. A lazy expression: its sum
 /// with other branches is one pass.

@@ -9,8 +9,8 @@ template <isize Width, isize Heads>
 concept heads_divide_width = Heads > 0 && Width % Heads == 0;
 
 /// Multi-head attention (Vaswani et al. 2017) with separate projections: queries from one value, keys and values from
-/// another. x [batch..., tokens, Width], context [batch..., tokens', Width] -> [batch..., tokens, Width]. Projections are
-/// let go before the output is computed.
+/// another. x [batch..., tokens, Width], context [batch..., tokens', Width] -> [batch..., tokens, Width]. Projections
+/// are let go before the output is computed.
 template <class D, isize Width, isize Heads, bool ProjectionBias = true>
   requires heads_divide_width<Width, Heads>
 struct multi_head_attention {

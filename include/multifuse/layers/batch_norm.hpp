@@ -4,9 +4,9 @@
 
 namespace multifuse {
 
-/// Batch normalization of each feature of the last axis over all other axes (Ioffe and Szegedy 2015): [..., Width] -> the
-/// same. On a tape with `training` it uses the statistics of the batch and moves the running ones, which are saved with
-/// the model; elsewhere it uses the running ones. Throws shape_error for a training batch of one row.
+/// Batch normalization of each feature of the last axis over all other axes (Ioffe and Szegedy 2015): [..., Width] ->
+/// the same. On a tape with `training` it uses the statistics of the batch and moves the running ones, which are saved
+/// with the model; elsewhere it uses the running ones. Throws shape_error for a training batch of one row.
 template <class D, isize Width> struct batch_norm {
   parameter<D, width<Width>> scale{init::ones()};
   parameter<D, width<Width>> bias{init::zeros()};

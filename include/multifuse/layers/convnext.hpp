@@ -10,8 +10,8 @@
 
 namespace multifuse {
 
-/// A ConvNeXt block (Liu et al., "A ConvNet for the 2020s", CVPR 2022, figure 4): depthwise 7x7 convolution, norm, MLP with
-/// gelu, scale per channel, residual. [batch, rows, columns, Width] -> the same.
+/// A ConvNeXt block (Liu et al., "A ConvNet for the 2020s", CVPR 2022, figure 4): depthwise 7x7 convolution, norm, MLP
+/// with gelu, scale per channel, residual. [batch, rows, columns, Width] -> the same.
 template <class D, isize Width> struct convnext_block {
   convolution<D, Width, Width, window_config{.kernel = {7, 7}, .padding = {3, 3}}, Width> depthwise;
   layer_norm<D, Width> norm;

@@ -12,8 +12,8 @@ struct distillation_head_config {
 };
 
 /// Projector of self-distillation (DINO, Caron et al. 2021) with the norms of XKD (Sarkar and Etemad 2024): two hidden
-/// layers, both followed by one and the same norm and by gelu; a bottleneck scaled to length 1; weight-normalized outputs
-/// with frozen gains, which are cosines; a norm without weights. [..., In] -> [..., outputs].
+/// layers, both followed by one and the same norm and by gelu; a bottleneck scaled to length 1; weight-normalized
+/// outputs with frozen gains, which are cosines; a norm without weights. [..., In] -> [..., outputs].
 template <class D, isize In, distillation_head_config C = distillation_head_config{}> struct distillation_head {
   linear<D, In, C.hidden> expand;
   linear<D, C.hidden, C.hidden> middle;

@@ -23,8 +23,8 @@ template <class D, isize Width> struct modality_embedding {
   template <value X> constexpr auto operator()(const X& x) const { return evaluate(x + vector); }
 };
 
-/// Puts Count learned tokens in front: [batch, tokens, Width] -> [batch, Count + tokens, Width]. With Count = 1 it is the
-/// class token of BERT and ViT.
+/// Puts Count learned tokens in front: [batch, tokens, Width] -> [batch, Count + tokens, Width]. With Count = 1 it is
+/// the class token of BERT and ViT.
 template <class D, isize Width, isize Count = 1> struct class_token {
   parameter<D, tokens<Count>, width<Width>> vectors{init::truncated_normal(0.02)};
 

@@ -14,9 +14,9 @@ struct factorized_config {
 /// 3 x 3 x 3 taps, rounded down (Tran et al. 2018, section 3.5).
 constexpr isize factorized_channels(isize in, isize out) { return 27 * in * out / (9 * in + 3 * out); }
 
-/// A convolution over space and time as one over space, norm, relu, and one over time ("R(2+1)D": Tran et al., "A Closer
-/// Look at Spatiotemporal Convolutions for Action Recognition", CVPR 2018): [batch..., frames, rows, columns, In] ->
-/// [batch..., frames', rows', columns', Out].
+/// A convolution over space and time as one over space, norm, relu, and one over time ("R(2+1)D": Tran et al., "A
+/// Closer Look at Spatiotemporal Convolutions for Action Recognition", CVPR 2018): [batch..., frames, rows, columns,
+/// In] -> [batch..., frames', rows', columns', Out].
 template <class D, isize In, isize Out, factorized_config C = factorized_config{},
           isize Between = factorized_channels(In, Out)>
 struct factorized_convolution {

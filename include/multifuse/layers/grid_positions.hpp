@@ -11,15 +11,15 @@ struct grid_view_config {
   bool whole_rows = false;  ///< views keep all rows, as those of a spectrogram keep all frequencies
 };
 
-/// Learned vectors for the places of a grid of tokens, frames first, then row by row: [batch, tokens, Width] -> the same.
-/// Views of a part of what the grid covers get interpolated vectors.
+/// Learned vectors for the places of a grid of tokens, frames first, then row by row: [batch, tokens, Width] -> the
+/// same. Views of a part of what the grid covers get interpolated vectors.
 template <class D, patch_size Grid, isize Width, grid_view_config C = grid_view_config{}> struct grid_positions
     : learned_positions<D, Grid.elements(), Width> {
   using learned_positions<D, Grid.elements(), Width>::table;
 
-  /// Adds the vectors to the tokens of a view with this grid. The scale of an axis is (n + 0.1) / N, as in DINO (Caron et
-  /// al. 2021), whose authors add the tenth for fear of rounding. A view of as many tokens as the grid takes the table as
-  /// it is.
+  /// Adds the vectors to the tokens of a view with this grid. The scale of an axis is (n + 0.1) / N, as in DINO (Caron
+  /// et al. 2021), whose authors add the tenth for fear of rounding. A view of as many tokens as the grid takes the
+  /// table as it is.
   template <value X> constexpr auto operator()(const X& x, patch_size view) const {
     return evaluate(x + for_view(x, view));
   }

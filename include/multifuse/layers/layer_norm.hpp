@@ -4,7 +4,8 @@
 
 namespace multifuse {
 
-/// What a normalization adds to the variance before dividing by its root. A struct, so that it can be a template argument.
+/// What a normalization adds to the variance before dividing by its root. A struct, so that it can be a template
+/// argument.
 struct norm_config {
   double epsilon = 1e-6;
 };

@@ -13,7 +13,9 @@ template <class D, isize In, isize Out, bool Bias = true> struct linear {
     visit("weight", weight);
     visit("bias", bias);
   }
-  template <value X> constexpr auto operator()(const X& x) const { return apply(linear_op<linear>{{weight.packed()}}, x, weight, bias); }
+  template <value X> constexpr auto operator()(const X& x) const {
+    return apply(linear_op<linear>{{weight.packed()}}, x, weight, bias);
+  }
 
   /// Function(y) with a function of ops/pointwise.hpp; without a tape computed while y is in the cache.
   template <class Function, value X> constexpr auto followed_by(const X& x) const {
@@ -28,7 +30,9 @@ template <class D, isize In, isize Out> struct linear<D, In, Out, false> {
   parameter<D, outputs<Out>, inputs<In>> weight{init::xavier_uniform(In, Out)};
 
   constexpr void members(auto&& visit) { visit("weight", weight); }
-  template <value X> constexpr auto operator()(const X& x) const { return apply(linear_op<linear>{{weight.packed()}}, x, weight); }
+  template <value X> constexpr auto operator()(const X& x) const {
+    return apply(linear_op<linear>{{weight.packed()}}, x, weight);
+  }
 };
 
 }  // namespace multifuse

@@ -15,8 +15,8 @@ struct masked_decoder_config {
 };
 
 /// The decoder of a masked autoencoder (He et al. 2022) with learned positions: it sees the class token and all places,
-/// the hidden ones as mask tokens, and predicts the elements of every patch. [batch, 1 + visible, In] -> [batch, tokens,
-/// elements]. There is no norm behind its blocks.
+/// the hidden ones as mask tokens, and predicts the elements of every patch. [batch, 1 + visible, In] -> [batch,
+/// tokens, elements]. There is no norm behind its blocks.
 template <class D, isize In, masked_decoder_config C> struct masked_decoder {
   static constexpr transformer_config block_config{.epsilon = C.epsilon, .projection_bias = C.projection_bias};
   linear<D, In, C.width> entrance;

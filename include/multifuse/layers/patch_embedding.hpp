@@ -32,7 +32,8 @@ template <patch_size Patch, class Where = patch_size, value X> constexpr auto pa
                              axis<patch_rows_axis, Patch.rows>>(image);
   const auto grid = split<columns_axis, columns<detail::patches_along<Where, S, columns_axis, Patch.columns>()>,
                           axis<patch_columns_axis, Patch.columns>>(by_rows);
-  const auto patches = permute<batch_axis, rows_axis, columns_axis, patch_rows_axis, patch_columns_axis, channels_axis>(grid);
+  const auto patches =
+      permute<batch_axis, rows_axis, columns_axis, patch_rows_axis, patch_columns_axis, channels_axis>(grid);
   return merge<width_axis, patch_rows_axis, patch_columns_axis, channels_axis>(
       merge<tokens_axis, rows_axis, columns_axis>(patches));
 }
@@ -54,8 +55,8 @@ template <patch_size Patch, class Where = patch_size, value X> constexpr auto pa
 }
 
 /// Cuts an image [batch, rows, columns, Channels] into patches, row by row, and maps each to a token:
-/// [batch, tokens, Width]. A convolution whose kernel equals its stride (Dosovitskiy et al. 2021), as one matrix product;
-/// its weight is [Width, rows * columns * Channels].
+/// [batch, tokens, Width]. A convolution whose kernel equals its stride (Dosovitskiy et al. 2021), as one matrix
+/// product; its weight is [Width, rows * columns * Channels].
 template <class D, patch_size Patch, isize Channels, isize Width> struct patch_embedding
     : linear<D, Patch.rows * Patch.columns * Channels, Width> {
   static_assert(Patch.frames == 1, "multifuse: a patch of an image has one frame");

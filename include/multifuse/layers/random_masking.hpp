@@ -25,8 +25,8 @@ inline isize visible_tokens(isize tokens, double ratio) {
   return isize(std::nearbyint(double(tokens) * (1 - ratio)));
 }
 
-/// Keeps the `visible` tokens of each item that have the least noise; equal ones in their order. Noise: [batch, tokens].
-/// Throws argument_error unless 1 <= visible <= tokens.
+/// Keeps the `visible` tokens of each item that have the least noise; equal ones in their order. Noise: [batch,
+/// tokens]. Throws argument_error unless 1 <= visible <= tokens.
 template <class D, class S>
 requires(S::rank == 2 && S::template has<tokens_axis>) random_masking<D> mask_by_noise(const tensor<D, S>& noise,
                                                                                       isize visible) {

@@ -91,10 +91,10 @@ concept layer_with_members = requires(F& layer) { layer.members(member_name_sink
 }  // namespace detail
 
 /// f(x...), which keeps nothing for its backward pass but x: that pass runs f a second time (Chen et al. 2016). Memory
-/// for the time of one more forward pass. Outputs and gradients are the same bits as those of f: random numbers are drawn
-/// again as they were, running statistics move once. Operands and results are values, tokens with a mask or bundles; with
-/// tensors or shapes it is f. f is a layer, or a function that is copied; both, and what they refer to, must live until
-/// the backward pass.
+/// for the time of one more forward pass. Outputs and gradients are the same bits as those of f: random numbers are
+/// drawn again as they were, running statistics move once. Operands and results are values, tokens with a mask or
+/// bundles; with tensors or shapes it is f. f is a layer, or a function that is copied; both, and what they refer to,
+/// must live until the backward pass.
 /// Example: `auto y = recomputed([&](const auto& tokens) { return upper(lower(tokens)); }, x);`
 template <class F, class... X> constexpr auto recomputed(const F& f, const X&... x) {
   if constexpr (!(on_tape<X> || ...))

@@ -5,8 +5,8 @@
 
 namespace multifuse {
 
-/// A layer whose weight starts with He's deviation for the taps and outputs that an input reaches ("fan out"). Layers made
-/// of others see to theirs themselves.
+/// A layer whose weight starts with He's deviation for the taps and outputs that an input reaches ("fan out"). Layers
+/// made of others see to theirs themselves.
 template <class Layer> constexpr Layer he_started() {
   Layer layer{};
   if constexpr (requires { layer.weight; })

@@ -10,9 +10,9 @@ namespace multifuse {
 /// Which axis of a grid of tokens a run of channels tells.
 enum class grid_axis { frames, rows, columns };
 
-/// Runs of channels, one behind the other; a width of 0 means none. The default is that of images in masked autoencoders
-/// of width 768 (He et al. 2022). An audio spectrogram has {rows, 384}, {columns, 384}, a video {frames, 192},
-/// {columns, 288}, {rows, 288}, with frequencies as rows.
+/// Runs of channels, one behind the other; a width of 0 means none. The default is that of images in masked
+/// autoencoders of width 768 (He et al. 2022). An audio spectrogram has {rows, 384}, {columns, 384}, a video {frames,
+/// 192}, {columns, 288}, {rows, 288}, with frequencies as rows.
 struct sine_layout {
   struct run {
     grid_axis axis = grid_axis::columns;
@@ -46,8 +46,8 @@ template <sine_layout L> struct sine_formula {
 };
 }  // namespace detail
 
-/// Adds fixed vectors that tell the places of tokens of a grid, frames first, then row by row: [batch, tokens, width] ->
-/// the same. There is no table: any grid will do, and parts of one have the places of the whole's beginning.
+/// Adds fixed vectors that tell the places of tokens of a grid, frames first, then row by row: [batch, tokens, width]
+/// -> the same. There is no table: any grid will do, and parts of one have the places of the whole's beginning.
 template <class D, sine_layout L>
   requires(L.even())
 struct sine_positions {

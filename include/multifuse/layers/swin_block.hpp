@@ -6,8 +6,9 @@
 namespace multifuse {
 
 /// A block of Swin V2 (Liu et al. 2022): attention in windows and an MLP, each followed by a norm before it is added
-/// ("res-post-norm"). [batch, rows * columns, Width] -> the same. In a row of blocks, every second one has shifted windows:
-/// set its `shifted`. Example: `swin_block<dev, 96, 3, window_grid{.rows = 56, .columns = 56, .window = 8}> block;`
+/// ("res-post-norm"). [batch, rows * columns, Width] -> the same. In a row of blocks, every second one has shifted
+/// windows: set its `shifted`. Example: `swin_block<dev, 96, 3, window_grid{.rows = 56, .columns = 56, .window = 8}>
+/// block;`
 template <class D, isize Width, isize Heads, window_grid G, isize Hidden = 4 * Width> struct swin_block {
   static constexpr isize width_of_tokens = Width;
   using device = D;

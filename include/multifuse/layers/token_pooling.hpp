@@ -10,8 +10,8 @@
 
 namespace multifuse {
 
-/// How many tokens become few. The first four, and strided_random, look at windows of neighboring tokens (strided_random
-/// at interleaved ones) or at all tokens channel by channel; the others keep whole tokens.
+/// How many tokens become few. The first four, and strided_random, look at windows of neighboring tokens
+/// (strided_random at interleaved ones) or at all tokens channel by channel; the others keep whole tokens.
 enum class pooling_kind {
   none,              ///< all tokens stay
   max,               ///< the largest of each window, for every channel
@@ -28,7 +28,7 @@ enum class pooling_kind {
 /// What `token_pooling` does.
 struct token_pooling_config {
   pooling_kind kind = pooling_kind::max;
-  isize window = 0;      ///< tokens of a window, and the distance from one to the next; tokens behind the last are dropped
+  isize window = 0;      ///< tokens of a window, and the distance between two; tokens behind the last are dropped
   isize padding = 0;     ///< tokens added at both ends before windows are laid
   isize kept = 0;        ///< tokens that stay, where there are no windows
   isize iterations = 5;  ///< of the medoids

@@ -5,8 +5,8 @@
 namespace multifuse {
 
 /// A linear layer whose weight is a direction and a length for each output (Salimans and Kingma 2016):
-/// y_k = gain_k (direction_k . x) / |direction_k|, without a bias. [..., In] -> [..., Out]. Frozen at 1, the gain leaves
-/// rows of length 1: with inputs of length 1 the outputs are cosines.
+/// y_k = gain_k (direction_k . x) / |direction_k|, without a bias. [..., In] -> [..., Out]. Frozen at 1, the gain
+/// leaves rows of length 1: with inputs of length 1 the outputs are cosines.
 template <class D, isize In, isize Out> struct weight_normalized {
   parameter<D, outputs<Out>, inputs<In>> direction{init::xavier_uniform(In, Out)};
   parameter<D, width<Out>> gain{init::ones()};

@@ -11,8 +11,8 @@
 
 namespace multifuse {
 
-/// Tokens on a grid, row by row, and the windows they attend in. A side that is not longer than the window is one window,
-/// and is never shifted.
+/// Tokens on a grid, row by row, and the windows they attend in. A side that is not longer than the window is one
+/// window, and is never shifted.
 struct window_grid {
   isize rows = 0, columns = 0;
   isize window = 7;             ///< tokens along each side of a window
@@ -38,8 +38,8 @@ struct coordinates_axis { static constexpr std::string_view name = "coordinates"
 
 namespace detail {
 
-/// Coordinate `i % 2` (row, column) of relative position `i / 2`, on a logarithmic scale: sign log2(1 + |8 d|) / log2(8),
-/// where d is 1 at the end of the (pretrained) window.
+/// Coordinate `i % 2` (row, column) of relative position `i / 2`, on a logarithmic scale: sign log2(1 + |8 d|) /
+/// log2(8), where d is 1 at the end of the (pretrained) window.
 struct log_relative_position {
   window_grid grid;
   MULTIFUSE_HD double operator()(isize i) const {
@@ -58,7 +58,8 @@ struct relative_place {
   isize rows, columns;
   MULTIFUSE_HD isize operator()(isize i) const {
     const isize query = i / (rows * columns), key = i % (rows * columns);
-    return (query / columns - key / columns + rows - 1) * (2 * columns - 1) + query % columns - key % columns + columns - 1;
+    return (query / columns - key / columns + rows - 1) * (2 * columns - 1) + query % columns - key % columns +
+           columns - 1;
   }
 };
 
@@ -83,10 +84,10 @@ struct shift_mask {
 
 }  // namespace detail
 
-/// Attention inside windows of a grid (Swin, Liu et al. 2021) in the form of Swin V2 (Liu et al. 2022, section 3): cosines
-/// of queries and keys times a learned factor of at most 100 for each head, plus a bias that an MLP makes from the
-/// logarithm of the relative position. Shifted windows lie half a window off and wrap around the grid's edges, over which
-/// nothing attends. x [batch, rows * columns, Width] -> the same. Its cost is linear in the number of tokens.
+/// Attention inside windows of a grid (Swin, Liu et al. 2021) in the form of Swin V2 (Liu et al. 2022, section 3):
+/// cosines of queries and keys times a learned factor of at most 100 for each head, plus a bias that an MLP makes from
+/// the logarithm of the relative position. Shifted windows lie half a window off and wrap around the grid's edges, over
+/// which nothing attends. x [batch, rows * columns, Width] -> the same. Its cost is linear in the number of tokens.
 template <class D, isize Width, isize Heads, window_grid G>
   requires heads_divide_width<Width, Heads> && windows_fill_grid<G.rows, G.window> &&
            windows_fill_grid<G.columns, G.window>
@@ -120,7 +121,8 @@ struct window_attention {
 
   /// What is added to the scores of every window, for x's device and tape: [heads, queries, keys].
   template <value X> constexpr auto position_bias(const X& x) const {
-    const auto places = computed(shape<samples<G.offsets()>, axis<coordinates_axis, 2>>{}, detail::log_relative_position{G}, x);
+    const auto places =
+        computed(shape<samples<G.offsets()>, axis<coordinates_axis, 2>>{}, detail::log_relative_position{G}, x);
     const auto table = evaluate(16.0 * sigmoid(position_contract(relu(position_expand(places)))));  // [places, heads]
     const auto ids = computed<std::int32_t>(shape<keys<count * count>>{},
                                             detail::relative_place{G.window_rows(), G.window_columns()}, x);
@@ -138,14 +140,16 @@ struct window_attention {
 
  private:
   template <value X> static constexpr auto windowed(const X& grid) {
-    const auto cut = split<columns_axis, columns<G.columns / G.window_columns()>, axis<window_columns_axis, G.window_columns()>>(
-        split<rows_axis, rows<G.rows / G.window_rows()>, axis<window_rows_axis, G.window_rows()>>(grid));
+    const auto cut =
+        split<columns_axis, columns<G.columns / G.window_columns()>, axis<window_columns_axis, G.window_columns()>>(
+            split<rows_axis, rows<G.rows / G.window_rows()>, axis<window_rows_axis, G.window_rows()>>(grid));
     return merge<tokens_axis, window_rows_axis, window_columns_axis>(merge<windows_axis, rows_axis, columns_axis>(
         permute<batch_axis, rows_axis, columns_axis, window_rows_axis, window_columns_axis, width_axis>(cut)));
   }
   template <value X> static constexpr auto whole(const X& x) {
-    const auto cut = split<tokens_axis, axis<window_rows_axis, G.window_rows()>, axis<window_columns_axis, G.window_columns()>>(
-        split<windows_axis, rows<G.rows / G.window_rows()>, columns<G.columns / G.window_columns()>>(x));
+    const auto cut =
+        split<tokens_axis, axis<window_rows_axis, G.window_rows()>, axis<window_columns_axis, G.window_columns()>>(
+            split<windows_axis, rows<G.rows / G.window_rows()>, columns<G.columns / G.window_columns()>>(x));
     return merge<columns_axis, columns_axis, window_columns_axis>(merge<rows_axis, rows_axis, window_rows_axis>(
         permute<batch_axis, rows_axis, window_rows_axis, columns_axis, window_columns_axis, width_axis>(cut)));
   }
@@ -154,7 +158,8 @@ struct window_attention {
     return l2_normalize(split<width_axis, heads<Heads>, width<Width / Heads>>(x));
   }
   template <value X> constexpr auto attend(const X& x, bool shifted) const {
-    const auto q = merge<width_axis, heads_axis, width_axis>(directions(query(x)) * exp(minimum(log_scale, 4.605170185988092)));
+    const auto q =
+        merge<width_axis, heads_axis, width_axis>(directions(query(x)) * exp(minimum(log_scale, 4.605170185988092)));
     const auto k = merge<width_axis, heads_axis, width_axis>(directions(key(x)));
     const auto bias = position_bias(x);
     if (!shifted) return output(biased_attention<Heads>(q, k, values(x), bias, {.scale = 1}));

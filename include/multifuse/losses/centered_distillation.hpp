@@ -14,8 +14,9 @@ struct distillation_temperatures {
 
 struct views_axis { static constexpr std::string_view name = "views"; };
 
-/// Distillation without labels (DINO, Caron et al. 2021): the student's softmax imitates that of a teacher, whose outputs
-/// are centered by their running mean, so that no output can win for all items, and sharpened by a low temperature.
+/// Distillation without labels (DINO, Caron et al. 2021): the student's softmax imitates that of a teacher, whose
+/// outputs are centered by their running mean, so that no output can win for all items, and sharpened by a low
+/// temperature.
 template <class D, isize Outputs> struct centered_distillation {
   buffer<D, width<Outputs>> center{init::zeros()};
   double momentum = 0.9;  ///< share of the center that an update keeps
@@ -23,8 +24,8 @@ template <class D, isize Outputs> struct centered_distillation {
   constexpr void members(auto&& visit) { visit("center", center); }
 
   /// The cross-entropy of the student's rows with the teacher's, averaged: student [views * batch, Outputs], view after
-  /// view, teacher [batch, Outputs]. No gradient goes to the teacher. Throws shape_error unless each view has as many rows
-  /// as the teacher, argument_error for a temperature that is not positive.
+  /// view, teacher [batch, Outputs]. No gradient goes to the teacher. Throws shape_error unless each view has as many
+  /// rows as the teacher, argument_error for a temperature that is not positive.
   template <value X, value Q>
   auto operator()(const X& student, const Q& teacher, distillation_temperatures t = {}) const {
     for (const double one : {t.student, t.teacher})

@@ -15,9 +15,9 @@ template <value X, value Mean> constexpr auto covariance(const X& x, const Mean&
 }
 }  // namespace detail
 
-/// Difference of the first two moments of two samples, [batch, width] and [batch', width]: the mean squared difference of
-/// their means plus that of their covariances (deep CORAL, Sun and Saenko 2016, with means). Throws argument_error for a
-/// sample of fewer than two rows.
+/// Difference of the first two moments of two samples, [batch, width] and [batch', width]: the mean squared difference
+/// of their means plus that of their covariances (deep CORAL, Sun and Saenko 2016, with means). Throws argument_error
+/// for a sample of fewer than two rows.
 template <value X, value Y>
 requires comparable_samples<detail::shape_of_t<X>, detail::shape_of_t<Y>>
 constexpr auto coral(const X& x, const Y& y) {

@@ -43,8 +43,8 @@ template <class T> struct discrepancy_kernel {
   }
 };
 
-/// What pulls row i towards row j: the slope of the discrepancy with respect to their squared distance, twice for its two
-/// places in the sum and twice for the square.
+/// What pulls row i towards row j: the slope of the discrepancy with respect to their squared distance, twice for its
+/// two places in the sum and twice for the square.
 template <class T> struct discrepancy_pull_kernel {
   using C = compute_type<T>;
   discrepancy_pairs<T> pairs;

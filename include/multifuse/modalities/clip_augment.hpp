@@ -133,8 +133,8 @@ inline void blur(clip& x, double deviation) {
         [&](isize l) { return l / x.channels * wide + l % x.channels; });
 }
 
-/// Changes brightness, contrast (around the clip's mean luminance), saturation and hue by these factors and this part of
-/// a turn, in this order; values stay within 0 ... 1.
+/// Changes brightness, contrast (around the clip's mean luminance), saturation and hue by these factors and this part
+/// of a turn, in this order; values stay within 0 ... 1.
 inline void adjust_colors(clip& x, double brightness, double contrast, double saturation, double hue) {
   detail::check_clip("adjust_colors", x);
   const auto bounded = [](double v) { return float(std::clamp(v, 0.0, 1.0)); };

@@ -10,8 +10,8 @@
 /// Precomputed feature sequences, row-major [rows, width], as data loaders prepare them.
 namespace multifuse {
 
-/// The first `rows` rows; short sequences are continued with zeros. Throws argument_error if `width` does not divide the
-/// number of values.
+/// The first `rows` rows; short sequences are continued with zeros. Throws argument_error if `width` does not divide
+/// the number of values.
 inline std::vector<float> fit_rows(std::span<const float> values, isize width, isize rows) {
   if (width < 1 || rows < 1 || isize(values.size()) % width != 0)
     throw argument_error("fit_rows", "the values are not whole rows", "a multiple of " + std::to_string(width),
@@ -35,8 +35,8 @@ inline void normalize_rows(std::span<float> values, isize width, float epsilon =
 }
 
 /// A label vector with smoothing: every class gets `smoothing / classes`, and each listed class its share on top.
-/// UAVM sets the value of the classes of a plain sample to 1 - smoothing (`replace`), and adds the weighted 1 - smoothing
-/// of each partner for a mixed one.
+/// UAVM sets the value of the classes of a plain sample to 1 - smoothing (`replace`), and adds the weighted 1 -
+/// smoothing of each partner for a mixed one.
 class smoothed_labels {
  public:
   smoothed_labels(isize classes, float smoothing)

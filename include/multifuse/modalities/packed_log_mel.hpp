@@ -24,10 +24,10 @@ struct packed_log_mel_config {
 
 /// The log-mel front end of "Video Model Zoo": frames under a symmetric Hann window; the power spectrum as its packed
 /// real transform holds it, with the energies of both real bins, at 0 and at half the sample rate, added up in bin 0;
-/// triangular filters evenly spaced on the mel scale from 0 to half the sample rate, over frequency, with sides at least
-/// one bin wide and the sum 1. The filters' grid has one place more than there are bins: the part of a filter that lies
-/// on the last place counts in its sum but collects nothing. Scaled energies up to e become energy / e, larger ones their
-/// logarithm, so that silence stays finite.
+/// triangular filters evenly spaced on the mel scale from 0 to half the sample rate, over frequency, with sides at
+/// least one bin wide and the sum 1. The filters' grid has one place more than there are bins: the part of a filter
+/// that lies on the last place counts in its sum but collects nothing. Scaled energies up to e become energy / e,
+/// larger ones their logarithm, so that silence stays finite.
 class packed_log_mel {
  public:
   /// Throws argument_error for a configuration that is not positive or has an odd frame length.

@@ -29,8 +29,9 @@ struct raw_samples_fit<Modality, shape<A...>, shape<B...>> {
 };
 
 /// Leaves out random tokens in training (PatchDropout, Liu et al. 2023; patchout, Koutini et al. 2022): each item keeps
-/// `kept` of its tokens from place `first` on, in their order, and all before. Elsewhere it hands x on. The choice follows
-/// from the tape's key, the stream and its uses so far. Throws argument_error unless 1 <= kept <= tokens - first.
+/// `kept` of its tokens from place `first` on, in their order, and all before. Elsewhere it hands x on. The choice
+/// follows from the tape's key, the stream and its uses so far. Throws argument_error unless 1 <= kept <= tokens -
+/// first.
 template <value X> auto drop_tokens(const X& expression, isize kept, isize first, random_stream stream) {
   const auto x = evaluate(expression);
   using S = detail::shape_of_t<std::remove_const_t<decltype(x)>>;
@@ -42,7 +43,8 @@ template <value X> auto drop_tokens(const X& expression, isize kept, isize first
   if constexpr (is_variable<std::remove_const_t<decltype(x)>>) {
     if (x.recorder().training() && kept < count - first) {
       using I = rebind<device_of_t<X>, std::int32_t>;
-      const random_key key = x.recorder().random().split(stream.id).split(std::uint64_t(x.recorder().count_use(stream.id)));
+      const random_key key =
+          x.recorder().random().split(stream.id).split(std::uint64_t(x.recorder().count_use(stream.id)));
       std::vector<std::int32_t> ids, order(std::size_t(count - first));
       for (isize item = 0; item < items; ++item) {
         const random_key draws = key.split(std::uint64_t(item));
@@ -62,7 +64,8 @@ template <value X> auto drop_tokens(const X& expression, isize kept, isize first
   return detail::seen_as(R::from(x.dims().extents()), x);
 }
 
-/// What follows the embedding of any modality: class token, positions, dropping. Count is the number of embedded tokens.
+/// What follows the embedding of any modality: class token, positions, dropping. Count is the number of embedded
+/// tokens.
 template <class D, isize Width, isize Count, token_options O> struct token_finish {
   static constexpr isize tokens_out = Count + O.class_token;
   class_token<D, Width> front;

@@ -6,9 +6,9 @@
 namespace multifuse {
 
 /// Which key a token may attend to: the fixed pattern of sparse transformers (Child et al. 2019), in both directions.
-/// Tokens lie in blocks of `stride`; each attends to its own block with the first token of the next one, and to the last
-/// `expressivity` tokens of every block with the first token behind it, where the other blocks leave summaries. A token at
-/// the beginning of a block belongs to the block before it.
+/// Tokens lie in blocks of `stride`; each attends to its own block with the first token of the next one, and to the
+/// last `expressivity` tokens of every block with the first token behind it, where the other blocks leave summaries. A
+/// token at the beginning of a block belongs to the block before it.
 struct block_sparse_pattern {
   isize stride = 32, expressivity = 8;
 

@@ -14,10 +14,10 @@ template <class T, class Formula> struct computed_kernel {
 };
 }  // namespace detail
 
-/// A constant beside a value: element i (row-major) of the given shape is `formula(i)`, evaluated on the value's device.
-/// It lies on the tape of a variable `like`, so that what parameters make of it is recorded, and gets no gradient. The
-/// formula is a small struct with a MULTIFUSE_HD call operator. T is the type of the elements, by default the value's.
-/// Example: `computed<std::int32_t>(shape<samples<16>>{}, place_in_table{4}, x)`.
+/// A constant beside a value: element i (row-major) of the given shape is `formula(i)`, evaluated on the value's
+/// device. It lies on the tape of a variable `like`, so that what parameters make of it is recorded, and gets no
+/// gradient. The formula is a small struct with a MULTIFUSE_HD call operator. T is the type of the elements, by default
+/// the value's. Example: `computed<std::int32_t>(shape<samples<16>>{}, place_in_table{4}, x)`.
 template <class T = void, class S, class Formula, value Like>
 constexpr auto computed(const S& shape, const Formula& formula, const Like& like) {
   using D = device_of_t<Like>;

@@ -12,8 +12,8 @@ enum class sampling { cells, corners };
 /// What lies between elements: a straight line, or a cubic curve through four of them (Keys 1981 with A = -0.75).
 enum class curve { linear, cubic };
 
-/// How an axis is resampled. Element i of the result lies at (i + 1/2) / scale - 1/2 for `cells`; the scale is the ratio
-/// of the extents unless it is given.
+/// How an axis is resampled. Element i of the result lies at (i + 1/2) / scale - 1/2 for `cells`; the scale is the
+/// ratio of the extents unless it is given.
 struct resampling {
   sampling where = sampling::cells;
   curve between = curve::linear;
@@ -121,7 +121,9 @@ template <class Tag, isize N> struct interpolate_op {
       throw argument_error("interpolate", "unusable scale", "a positive number", std::to_string(how.scale));
     return with_extent<resize_axis<S, Tag, N>, Tag>(x, wanted);
   }
-  template <class R> constexpr double flops(const R& y, const auto&...) const { return (how.between == curve::cubic ? 8.0 : 4.0) * double(y.size()); }
+  template <class R> constexpr double flops(const R& y, const auto&...) const {
+    return (how.between == curve::cubic ? 8.0 : 4.0) * double(y.size());
+  }
 
   template <class D, class R, class S, class... Like>
   void forward(const tensor<D, R>& y, const tensor<D, S>& x, const Like&...) const {
@@ -155,9 +157,9 @@ template <class Tag, isize N> struct interpolate_op {
 };
 
 /// A value at another extent of one axis, by interpolation, linear unless `how` says otherwise:
-/// `interpolate<tokens_axis, 49>(x)` of [batch, tokens 197, width] is [batch, tokens 49, width]. Two axes, one after the
-/// other, make it bilinear: `interpolate<columns_axis, 32>(interpolate<rows_axis, 32>(image))`. Every element inside is a
-/// mean of its two (four for cubic) neighbors, also where the axis becomes shorter.
+/// `interpolate<tokens_axis, 49>(x)` of [batch, tokens 197, width] is [batch, tokens 49, width]. Two axes, one after
+/// the other, make it bilinear: `interpolate<columns_axis, 32>(interpolate<rows_axis, 32>(image))`. Every element
+/// inside is a mean of its two (four for cubic) neighbors, also where the axis becomes shorter.
 template <class Tag, isize N, value X>
 requires has_axis<detail::shape_of_t<X>, Tag> &&(N > 0) constexpr auto interpolate(const X& x, resampling how = {}) {
   return apply(interpolate_op<Tag, N>{how}, x);
@@ -168,8 +170,8 @@ requires has_axis<detail::shape_of_t<X>, Tag>
 constexpr auto interpolate(const X& x, isize count, resampling how = {}) {
   return apply(interpolate_op<Tag, dynamic>{how, count}, x);
 }
-/// Likewise with the extent that another value has, static or dynamic: with a variable `like` the result is a variable of
-/// its tape, so that a parameter, such as a table of positions, collects its gradient.
+/// Likewise with the extent that another value has, static or dynamic: with a variable `like` the result is a variable
+/// of its tape, so that a parameter, such as a table of positions, collects its gradient.
 /// Example: `x + interpolate<tokens_axis>(positions, x)`.
 template <class Tag, value X, value Like>
 requires has_axis<detail::shape_of_t<X>, Tag> && has_axis<detail::shape_of_t<Like>, Tag>

@@ -13,8 +13,8 @@ concept count_within_axis = has_axis<S, Tag> && Count > 0 &&
 
 namespace detail {
 
-/// Integers that are chosen by looking at numbers: `choose(numbers, integers)` fills a tensor of shape R. They are on no
-/// tape, because nothing is differentiated through a choice. Where shapes are only counted, `flops` are counted.
+/// Integers that are chosen by looking at numbers: `choose(numbers, integers)` fills a tensor of shape R. They are on
+/// no tape, because nothing is differentiated through a choice. Where shapes are only counted, `flops` are counted.
 template <class R, value X, class Choose>
 constexpr auto chosen(const R& result, const X& x, double flops, const Choose& choose) {
   using D = device_of_t<X>;

@@ -62,7 +62,8 @@ template <class Function> struct linear_computation {
     using T = typename D::scalar;
     const isize rows = x.dims().leading(), in = weight.dims()[1], out = weight.dims()[0];
     if constexpr (computes_linear<D>) {
-      D::template linear<Function>(rows, out, in, x.data(), weight.data(), static_cast<const T*>(packed), bias, y.data());
+      D::template linear<Function>(rows, out, in, x.data(), weight.data(), static_cast<const T*>(packed), bias,
+                                   y.data());
     } else {
       D::multiply(1, rows, out, in, T(1), {x.data(), in, 0}, {weight.data(), in, 0, layout::transposed}, T(0),
                   {y.data(), out, 0});

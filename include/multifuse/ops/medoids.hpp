@@ -69,7 +69,8 @@ template <class T> struct move_medoids_kernel {
 /// Throws shape_error where the scores do not belong to the tokens or there are fewer tokens than Count, argument_error
 /// for a negative number of iterations.
 template <isize Count, value X, value W>
-requires same_axes_in_order<exchange_axis<detail::shape_of_t<X>, last_tag<detail::shape_of_t<X>>>, detail::shape_of_t<W>>
+requires same_axes_in_order<exchange_axis<detail::shape_of_t<X>, last_tag<detail::shape_of_t<X>>>,
+                            detail::shape_of_t<W>>
 constexpr auto medoid_places(const X& tokens, const W& scores, isize iterations) {
   using S = detail::shape_of_t<X>;
   const S from = detail::dims_of(tokens);
@@ -101,8 +102,9 @@ constexpr auto medoid_places(const X& tokens, const W& scores, isize iterations)
       device::for_each(items, each,
                        detail::assign_to_medoids_kernel<compute_type<scalar>>{distances.data(), medoids.data(),
                                                                               clusters.data(), each, Count});
-      device::for_each(items, Count, detail::move_medoids_kernel<scalar>{distances.data(), weights.data(), clusters.data(),
-                                                               medoids.data(), each, Count});
+      device::for_each(items, Count,
+                       detail::move_medoids_kernel<scalar>{distances.data(), weights.data(), clusters.data(),
+                                                           medoids.data(), each, Count});
     }
   });
 }

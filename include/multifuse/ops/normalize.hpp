@@ -84,8 +84,8 @@ struct l2_normalize_op {
   }
 };
 
-/// x / max(|x|, epsilon) with the Euclidean norm over the last axis: rows of length 1, except those shorter than epsilon.
-/// Throws argument_error unless epsilon is a positive number.
+/// x / max(|x|, epsilon) with the Euclidean norm over the last axis: rows of length 1, except those shorter than
+/// epsilon. Throws argument_error unless epsilon is a positive number.
 template <value X> constexpr auto l2_normalize(const X& x, double epsilon = 1e-12) {
   if (!(epsilon > 0))
     throw argument_error("l2_normalize", "unusable epsilon", "a positive number", std::to_string(epsilon));

@@ -23,12 +23,14 @@ template <class Tag> struct sum_op {
     D::sum(n.outer, n.extent, n.inner, x.data(), typename D::scalar(0), y.data());
   }
   template <class D, class R, class S>
-  void backward(const tensor<D, R>& dy, const tensor<D, R>&, const tensor<D, S>& x, const gradient_sink<D, S>& dx) const {
+  void backward(const tensor<D, R>& dy, const tensor<D, R>&, const tensor<D, S>& x,
+                const gradient_sink<D, S>& dx) const {
     if (!dx) return;
     const auto n = detail::around<Tag>(x.dims());
     const auto to = dx.open();
-    D::for_each(n.outer * n.extent, n.inner,
-                spread_kernel<typename D::scalar>{dy.data(), to.data, n.extent, n.inner, to.beta != typename D::scalar(0)});
+    D::for_each(
+        n.outer * n.extent, n.inner,
+        spread_kernel<typename D::scalar>{dy.data(), to.data, n.extent, n.inner, to.beta != typename D::scalar(0)});
   }
 
   template <class T> struct spread_kernel {
@@ -113,8 +115,8 @@ template <value X> constexpr auto flattened(const X& x) {
 }
 }  // namespace detail
 
-/// Sum over named axes, which disappear: `sum<tokens_axis>(x)` of [batch, tokens, width] is [batch, width]. Without a name
-/// over everything, to a single number.
+/// Sum over named axes, which disappear: `sum<tokens_axis>(x)` of [batch, tokens, width] is [batch, width]. Without a
+/// name over everything, to a single number.
 template <class... Tags, value X>
   requires(has_axis<detail::shape_of_t<X>, Tags> && ...)
 constexpr auto sum(const X& x) {

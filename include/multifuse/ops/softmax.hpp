@@ -88,7 +88,8 @@ template <bool Logarithm> struct softmax_op {
   }
 };
 
-/// exp(x_i) / sum_j exp(x_j) over the last axis, without overflow. A row of minus infinities has no answer: it gives NaN.
+/// exp(x_i) / sum_j exp(x_j) over the last axis, without overflow. A row of minus infinities has no answer: it gives
+/// NaN.
 template <value X> constexpr auto softmax(const X& x) { return apply(softmax_op<false>{}, x); }
 
 /// The logarithm of `softmax`, precise where softmax rounds to 0.

@@ -22,8 +22,8 @@ namespace multifuse::lavish {
 struct audio { static constexpr std::string_view name = "audio"; };
 struct visual { static constexpr std::string_view name = "visual"; };
 
-/// The official code has an adapter for each task: event localization (AVE), sounding object segmentation (AVS), question
-/// answering (AVQA).
+/// The official code has an adapter for each task: event localization (AVE), sounding object segmentation (AVS),
+/// question answering (AVQA).
 enum class task { localization, segmentation, question_answering };
 
 /// What is trained beside the backbone. The defaults are those of event localization.
@@ -57,7 +57,8 @@ struct swin_config {
   adaptation adapters = {};
 };
 
-/// ViT as the backbone; the positions of an image are interpolated to the number of audio patches. The defaults are ViT-B.
+/// ViT as the backbone; the positions of an image are interpolated to the number of audio patches. The defaults are
+/// ViT-B.
 struct vit_config {
   isize image_rows = 224, image_columns = 224, patch = 16;
   isize width = 768, depth = 12, heads = 12;
@@ -80,7 +81,9 @@ template <class D, isize In, isize Hidden, isize Classes> struct classifier {
 namespace detail {
 
 /// Half the grid between stages, nothing after the last one.
-template <class D, isize Rows, isize Columns, isize Width, bool Last> struct between_stages { using type = pass_through; };
+template <class D, isize Rows, isize Columns, isize Width, bool Last> struct between_stages {
+  using type = pass_through;
+};
 template <class D, isize Rows, isize Columns, isize Width> struct between_stages<D, Rows, Columns, Width, false> {
   using type = patch_merging<D, Rows, Columns, Width>;
 };
@@ -121,7 +124,8 @@ constexpr auto as_image(const auto& spectrogram) { return expand<channels_axis, 
 template <isize Patch> constexpr auto whole_patches(const auto& image) {
   const auto along = [](auto* axis_tag, const auto& x) {
     using Tag = std::remove_pointer_t<decltype(axis_tag)>;
-    constexpr isize known = multifuse::detail::shape_of_t<std::remove_cvref_t<decltype(x)>>::template static_extent<Tag>();
+    constexpr isize known =
+        multifuse::detail::shape_of_t<std::remove_cvref_t<decltype(x)>>::template static_extent<Tag>();
     if constexpr (known == dynamic)
       return slice<Tag>(x, 0, extent<Tag>(x) / Patch * Patch);
     else
@@ -178,7 +182,8 @@ template <class D, swin_config C = swin_config{}> struct swin_model {
   }
   /// Probabilities from the tokens that the stages made.
   constexpr auto classify(const auto& encoded) const {
-    return head(concat<width_axis>(mean<tokens_axis>(norm(get<visual>(encoded))), mean<tokens_axis>(norm(get<audio>(encoded)))));
+    return head(concat<width_axis>(mean<tokens_axis>(norm(get<visual>(encoded))),
+                                   mean<tokens_axis>(norm(get<audio>(encoded)))));
   }
   constexpr auto operator()(const auto& spectrogram, const auto& image) const {
     return classify(stages(tokenize(spectrogram, image)));
@@ -221,8 +226,8 @@ template <class D, vit_config C = vit_config{}> struct vit_model {
   }
 };
 
-/// The loss of event localization: binary cross-entropy between probabilities and one-hot labels [batch, classes], the mean
-/// over both. The paper trains adapters at a rate of 5e-5 and the head at 4e-6, with Adam.
+/// The loss of event localization: binary cross-entropy between probabilities and one-hot labels [batch, classes], the
+/// mean over both. The paper trains adapters at a rate of 5e-5 and the head at 4e-6, with Adam.
 template <value X, value Y> constexpr auto localization_loss(const X& probabilities, const Y& labels) {
   return binary_cross_entropy_of_probabilities(probabilities, labels);
 }
@@ -279,20 +284,24 @@ template <class D, swin_config C> name_table official_names(const swin_model<D, 
   pytorch::norm(table.within("", ""), "embedding_norm", "swin.patch_embed.norm");
   isize stage_number = 0;
   swin_model<D, C>::for_each_stage(model, [&](const auto& stage, isize before) {
-    const std::string ours = "stages." + std::to_string(stage_number), theirs = "swin.layers." + std::to_string(stage_number);
+    const std::string ours = "stages." + std::to_string(stage_number),
+                      theirs = "swin.layers." + std::to_string(stage_number);
     if (++stage_number < C.stages) {
       table.map(ours + ".merging.reduction.weight", theirs + ".downsample.reduction.weight");
       pytorch::norm(table.within("", ""), ours + ".merging.norm", theirs + ".downsample.norm");
     }
     detail::name_adapters(table, ours + ".layers", C.adapters, stage.width, stage.depth, before);
     for (isize k = 0; k < stage.depth; ++k) {
-      const auto block = table.within(ours + ".layers.shared." + std::to_string(k) + ".", theirs + ".blocks." + std::to_string(k) + ".");
+      const auto block = table.within(ours + ".layers.shared." + std::to_string(k) + ".",
+                                      theirs + ".blocks." + std::to_string(k) + ".");
       isize row = 0;
       for (const char* const part : {"query", "key", "value"})
-        block.map(std::string("attention.") + part + ".weight", "attn.qkv.weight", official::rows(std::exchange(row, row + stage.width), 3 * stage.width));
+        block.map(std::string("attention.") + part + ".weight", "attn.qkv.weight",
+                  official::rows(std::exchange(row, row + stage.width), 3 * stage.width));
       block.map("attention.query.bias", "attn.q_bias"), block.map("attention.value.bias", "attn.v_bias");
       pytorch::linear(block, "attention.output", "attn.proj");
-      block.map("attention.log_scale", "attn.logit_scale", official::shaped({C.heads[std::size_t(stage_number - 1)], 1, 1}));
+      block.map("attention.log_scale", "attn.logit_scale",
+                official::shaped({C.heads[std::size_t(stage_number - 1)], 1, 1}));
       pytorch::linear(block, "attention.position_expand", "attn.cpb_mlp.0");
       pytorch::linear(block, "attention.position_contract", "attn.cpb_mlp.2", false);
       pytorch::norm(block, "attention_norm", "norm1"), pytorch::norm(block, "mlp_norm", "norm2");

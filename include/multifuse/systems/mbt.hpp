@@ -238,10 +238,12 @@ template <class D, config C, class... M> struct model<D, C, streams<M...>> {
   }
 };
 
-/// The losses of the paper, for logits [batch, classes] or for a bundle of them, one for each modality (then the mean over
-/// modalities). Targets are (multi-)hot [batch, classes]; weights [batch], if given, exclude padded items.
+/// The losses of the paper, for logits [batch, classes] or for a bundle of them, one for each modality (then the mean
+/// over modalities). Targets are (multi-)hot [batch, classes]; weights [batch], if given, exclude padded items.
 namespace detail {
-template <value X, class Loss> constexpr auto over_modalities(const X& logits, const Loss& loss) { return loss(logits); }
+template <value X, class Loss> constexpr auto over_modalities(const X& logits, const Loss& loss) {
+  return loss(logits);
+}
 template <class... S, class Loss> constexpr auto over_modalities(const bundle<S...>& logits, const Loss& loss) {
   return evaluate(mean_of(loss(get<typename S::modality>(logits))...));
 }
@@ -258,17 +260,19 @@ constexpr auto multilabel_loss(const Logits& logits, const Y& targets, double sm
 /// VGGSound, Kinetics, Moments: softmax cross-entropy.
 template <class Logits, value Y, value... W>
 constexpr auto classification_loss(const Logits& logits, const Y& targets, double smoothing, const W&... item_weights) {
-  return detail::over_modalities(
-      logits, [&](const auto& x) { return cross_entropy(x, targets, item_weights..., cross_entropy_options{smoothing}); });
+  return detail::over_modalities(logits, [&](const auto& x) {
+    return cross_entropy(x, targets, item_weights..., cross_entropy_options{smoothing});
+  });
 }
 /// Epic-Kitchens: the first `Verbs` logits and the others are two classifiers; the mean of their losses.
 template <isize Verbs, class Logits, value Y>
 constexpr auto two_head_loss(const Logits& logits, const Y& targets, double smoothing) {
   return detail::over_modalities(logits, [&](const auto& x) {
     constexpr isize all = multifuse::detail::shape_of_t<Y>::template static_extent<width_axis>();
-    const auto verbs = cross_entropy(slice<width_axis, 0, Verbs>(x), slice<width_axis, 0, Verbs>(targets), {.smoothing = smoothing});
-    const auto nouns = cross_entropy(slice<width_axis, Verbs, all - Verbs>(x), slice<width_axis, Verbs, all - Verbs>(targets),
-                                     {.smoothing = smoothing});
+    const auto verbs =
+        cross_entropy(slice<width_axis, 0, Verbs>(x), slice<width_axis, 0, Verbs>(targets), {.smoothing = smoothing});
+    const auto nouns = cross_entropy(slice<width_axis, Verbs, all - Verbs>(x),
+                                     slice<width_axis, Verbs, all - Verbs>(targets), {.smoothing = smoothing});
     return evaluate((verbs + nouns) * 0.5);
   });
 }

@@ -13,8 +13,8 @@
 #include "../ops/reduce.hpp"
 
 /// UAVM: Y. Gong, A. H. Liu, A. Rouditchenko, J. Glass, "UAVM: Towards Unifying Audio and Visual Models", IEEE Signal
-/// Processing Letters 29, 2022. One transformer classifies either audio or video: feature sequences pass layers of their
-/// own modality, then layers and a classifier that both share; the logits of the two passes are averaged.
+/// Processing Letters 29, 2022. One transformer classifies either audio or video: feature sequences pass layers of
+/// their own modality, then layers and a classifier that both share; the logits of the two passes are averaged.
 namespace multifuse::uavm {
 
 struct audio { static constexpr std::string_view name = "audio"; };
@@ -51,9 +51,9 @@ template <class D, isize In, isize Out> struct normalized_linear {
   constexpr auto operator()(const auto& x) const { return projection(norm(x)); }
 };
 
-/// The stage all variants are made of ("SingleTrans"): norm, projection, positions, blocks, and a head on the mean token.
-/// The projection is used only where the widths differ, and the head only in a last stage; both are part of every
-/// official checkpoint.
+/// The stage all variants are made of ("SingleTrans"): norm, projection, positions, blocks, and a head on the mean
+/// token. The projection is used only where the widths differ, and the head only in a last stage; both are part of
+/// every official checkpoint.
 template <class D, isize In, isize Width, isize Tokens, isize Depth, isize Heads, isize Classes> struct encoder {
   using block = transformer_block<D, Width, Heads, transformer_config{.epsilon = 1e-5, .projection_bias = false}>;
   layer_norm<D, In> input_norm;
@@ -238,7 +238,8 @@ template <class D, config C> name_table official_names(const model<D, C>&) {
 }
 
 /// The frozen feature extractor for audio: a ConvNeXt over a spectrogram with one channel, mel bins as rows and time as
-/// columns. `extractor.features(x)` gives the vectors that the model takes; `extractor(x)` classifies, as it is trained.
+/// columns. `extractor.features(x)` gives the vectors that the model takes; `extractor(x)` classifies, as it is
+/// trained.
 template <class D, isize Classes, convnext_config C = convnext_config{}> struct audio_extractor {
   convnext<D, 1, C> trunk;
   normalized_linear<D, C.widths[3], Classes> classifier;
@@ -262,8 +263,8 @@ template <class D, isize Classes, convnext_config C = convnext_config{}> struct 
 template <class D, isize Classes, convnext_config C> name_table official_names(const audio_extractor<D, Classes, C>&) {
   name_table table;
   table.optional_prefix("module.");
-  const auto convolution = [](const name_table::scope& at, const std::string& ours, const std::string& theirs, isize out,
-                              isize in, isize kernel) {
+  const auto convolution = [](const name_table::scope& at, const std::string& ours, const std::string& theirs,
+                              isize out, isize in, isize kernel) {
     at.map(ours + ".weight", theirs + ".weight", official::permuted({out, in, kernel, kernel}, {0, 2, 3, 1}));
     at.map(ours + ".bias", theirs + ".bias");
   };

@@ -33,8 +33,8 @@ template <bool Keep, class D, class S> tensor<D, S> kept(const tensor<D, S>& x) 
     return tensor<D, S>({}, nullptr, x.dims());
 }
 
-/// What an operation computes with in place of a shape, tensor or sink: one compiled kernel serves all extents of the same
-/// axes, unless the operation reads them from the types. What is known at compile time has been checked by then.
+/// What an operation computes with in place of a shape, tensor or sink: one compiled kernel serves all extents of the
+/// same axes, unless the operation reads them from the types. What is known at compile time has been checked by then.
 template <class Op, class X> constexpr auto for_computing(const X& x) {
   if constexpr (requires { Op::reads_static_extents; })
     return x;
@@ -99,7 +99,8 @@ gradient_slot<D>* apply_recorded(tape& recorder, const Op& op, const tensor<D, S
   return slot;
 }
 
-template <class D, class Op, class S, class... X> auto apply_computed(const Op& op, const S& result, const X&... operands) {
+template <class D, class Op, class S, class... X>
+auto apply_computed(const Op& op, const S& result, const X&... operands) {
   if constexpr (!reads_shapes<Op>) (require_elements(plain_tensor(operands)), ...);
   const auto& work = computation_of(op);
   const auto y = room_for<Op, D>(for_computing<Op>(result), plain_tensor(operands)...);
@@ -148,8 +149,8 @@ template <class Op, class... X> constexpr auto apply_evaluated(const Op& op, con
 ///   not read arrives without elements, and is not kept;
 /// - `reads_shapes`: a member whose presence says that operands may come without elements;
 /// - `shares_memory`: a member whose presence says that the result is the first operand's memory with other axes;
-/// - `reads_static_extents`: a member whose presence says that it computes with the extents in the types. Others see shapes
-///   of run-time extents in `forward` and `backward`, and are compiled once for all of them;
+/// - `reads_static_extents`: a member whose presence says that it computes with the extents in the types. Others see
+///   shapes of run-time extents in `forward` and `backward`, and are compiled once for all of them;
 /// - `computation`: a base class that has `forward` and `backward`, for an operation whose own type only says more in
 ///   messages.
 template <class Op, value... X> constexpr auto apply(const Op& op, const X&... operands) {

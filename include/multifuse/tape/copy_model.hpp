@@ -42,8 +42,8 @@ template <class M> std::vector<model_leaf> leaves_of(const M& model) {
 }  // namespace detail
 
 /// Gives a model the values, trainable flags and random streams of another one with the same members, which may live on
-/// another device and have another scalar: `block<cuda<float>> there; copy_model(here, there);`. Gradients are not copied,
-/// nor is what the models' `members` do not list. Memory bound by `arrange` stays bound.
+/// another device and have another scalar: `block<cuda<float>> there; copy_model(here, there);`. Gradients are not
+/// copied, nor is what the models' `members` do not list. Memory bound by `arrange` stays bound.
 /// Throws argument_error where names differ or `from` has no values, shape_error where shapes differ; then `to` is
 /// unchanged.
 template <class From, class To> void copy_model(const From& from, To& to) {

@@ -210,7 +210,8 @@ template <class D, class R, class X> void compute_expression(const tensor<D, R>&
 }
 
 /// Puts the backward pass of an expression of shape R on its tape.
-template <class D, class R, class X> void record_expression(tape& recorder, const gradient_sink<D, R>& sink, const X& x) {
+template <class D, class R, class X>
+void record_expression(tape& recorder, const gradient_sink<D, R>& sink, const X& x) {
   using T = typename D::scalar;
   recorder.record([x, sink] {
     const auto dy = sink.take();
@@ -219,8 +220,9 @@ template <class D, class R, class X> void record_expression(tape& recorder, cons
     const auto again = make_load<T>(shape, x);
     const auto to = make_target<D>(shape, x);
     using target = std::remove_cvref_t<decltype(to.target)>;
-    D::for_each(shape.leading(), shape.last(),
-                push_kernel<T, std::remove_const_t<decltype(again)>, target>{dy.data(), shape.last(), again, to.target});
+    D::for_each(
+        shape.leading(), shape.last(),
+        push_kernel<T, std::remove_const_t<decltype(again)>, target>{dy.data(), shape.last(), again, to.target});
     to.rest.finish();
   });
 }

@@ -57,8 +57,8 @@ constexpr initializer fan_in_uniform(isize in) {
   const double bound = 1.0 / detail::square_root(double(in));
   return uniform(-bound, bound);
 }
-/// He et al. 2015: normal with deviation sqrt(2 / connections), for layers before a ReLU. Connections are those of an input
-/// (taps times outputs: keeps the size of gradients) or of an output (that of values).
+/// He et al. 2015: normal with deviation sqrt(2 / connections), for layers before a ReLU. Connections are those of an
+/// input (taps times outputs: keeps the size of gradients) or of an output (that of values).
 constexpr initializer he_normal(isize connections) { return normal(detail::square_root(2.0 / double(connections))); }
 }  // namespace init
 

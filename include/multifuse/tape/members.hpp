@@ -136,13 +136,15 @@ template <class M> constexpr void freeze(M& model) {
 
 namespace detail {
 template <class L> inline constexpr bool is_linear_weight = false;
-template <class D, isize Out, isize In> inline constexpr bool is_linear_weight<parameter<D, outputs<Out>, inputs<In>>> = true;
+template <class D, isize Out, isize In>
+inline constexpr bool is_linear_weight<parameter<D, outputs<Out>, inputs<In>>> = true;
 }  // namespace detail
 
-/// Makes inference faster by a second copy of the weights of linear layers, in the order in which the processor's products
-/// read them: about a tenth for few tokens. Costs their memory once more. A copy is out of use when an optimizer's step,
-/// `initialize` or loading changes the weights, and with other instructions; who writes to them through a pointer calls
-/// `note_change` of the tensor's `owner()`. Call it again for new copies. Does nothing on devices without such an order.
+/// Makes inference faster by a second copy of the weights of linear layers, in the order in which the processor's
+/// products read them: about a tenth for few tokens. Costs their memory once more. A copy is out of use when an
+/// optimizer's step, `initialize` or loading changes the weights, and with other instructions; who writes to them
+/// through a pointer calls `note_change` of the tensor's `owner()`. Call it again for new copies. Does nothing on
+/// devices without such an order.
 template <class M> void pack_weights(M& model) {
   for_each_member(model, [](auto& leaf) {
     if constexpr (detail::is_linear_weight<std::remove_cvref_t<decltype(leaf)>>) leaf.pack();

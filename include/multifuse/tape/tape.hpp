@@ -17,8 +17,9 @@ struct tape_options {
   random_key random{};    ///< of this pass; split the run's key by the step number
 };
 
-/// Remembers what is done with variables, so that `backward` can undo it in reverse. Reuses its memory from pass to pass.
-/// Models and tensors used in a pass must outlive the tape's next `clear`. Not for use from several threads at once.
+/// Remembers what is done with variables, so that `backward` can undo it in reverse. Reuses its memory from pass to
+/// pass. Models and tensors used in a pass must outlive the tape's next `clear`. Not for use from several threads at
+/// once.
 class tape {
  public:
   explicit tape(tape_options options = {}) : options_(options) {}
@@ -30,7 +31,8 @@ class tape {
   random_key random() const { return options_.random; }
 
   /// How often `stream` was asked for on this tape so far: makes two uses of one layer differ. While a part of the pass
-  /// is repeated, the answers are those of its first time; throws argument_error if it asks for other streams than then.
+  /// is repeated, the answers are those of its first time; throws argument_error if it asks for other streams than
+  /// then.
   isize count_use(std::uint64_t stream) {
     if (repeating()) {
       if (repeated_ == uses_.size() || uses_[repeated_].stream != stream)
@@ -48,8 +50,8 @@ class tape {
   /// Where in the sequence of uses the pass is: what `repeat` goes back to.
   std::size_t place() const { return repeating() ? repeated_ : uses_.size(); }
 
-  /// True while a part of the pass runs a second time: what changes more than its result, such as running statistics, was
-  /// changed the first time.
+  /// True while a part of the pass runs a second time: what changes more than its result, such as running statistics,
+  /// was changed the first time.
   bool repeating() const { return repeated_ != nowhere; }
 
   /// Calls `f`, which runs a part of the pass again that began at `place`, and records its steps.
@@ -58,14 +60,15 @@ class tape {
     return f();
   }
 
-  /// Calls `f` and forgets its steps at once, with all that they hold. What it returns has places for gradients as always.
+  /// Calls `f` and forgets its steps at once, with all that they hold. What it returns has places for gradients as
+  /// always.
   template <class F> auto without_steps(const F& f) {
     const restored<bool> scope(forgetting_, true);
     return f();
   }
 
-  /// Appends a step of the backward pass: a callable without arguments that must not throw away gradients. It may record
-  /// steps itself, which run next.
+  /// Appends a step of the backward pass: a callable without arguments that must not throw away gradients. It may
+  /// record steps itself, which run next.
   template <class Step> void record(Step step) {
     if (forgetting_) return;
     auto* node = make<step_node<Step>>(steps_, std::move(step));

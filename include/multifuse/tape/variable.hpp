@@ -28,7 +28,8 @@ template <class D, class S> class variable {
   /// watched, it is an intermediate result, or nothing depends on it.
   tensor<D, S> gradient() const {
     auto found = sink().current();
-    if (!found) throw argument_error("variable::gradient", "no gradient arrived here", "a watched input of the loss", "");
+    if (!found)
+      throw argument_error("variable::gradient", "no gradient arrived here", "a watched input of the loss", "");
     return found;
   }
 
@@ -45,7 +46,9 @@ template <class D, class S> inline constexpr bool is_leaf<variable<D, S>> = true
 template <class D, class S> const tensor<D, S>& plain_tensor(const variable<D, S>& x) { return x.value(); }
 
 /// Puts data on a tape: what follows is recorded, and parameters get gradients; the data itself does not.
-template <class D, class S> variable<D, S> record(tape& recorder, const tensor<D, S>& x) { return {recorder, x, nullptr}; }
+template <class D, class S> variable<D, S> record(tape& recorder, const tensor<D, S>& x) {
+  return {recorder, x, nullptr};
+}
 
 /// Puts data on a tape and keeps its own gradient too.
 template <class D, class S> variable<D, S> watch(tape& recorder, const tensor<D, S>& x) {
@@ -53,7 +56,9 @@ template <class D, class S> variable<D, S> watch(tape& recorder, const tensor<D,
 }
 
 /// Stops the gradient here: the same value, still on its tape.
-template <class D, class S> variable<D, S> detach(const variable<D, S>& x) { return {x.recorder(), x.value(), nullptr}; }
+template <class D, class S> variable<D, S> detach(const variable<D, S>& x) {
+  return {x.recorder(), x.value(), nullptr};
+}
 template <class D, class S> constexpr tensor<D, S> detach(const tensor<D, S>& x) { return x; }
 
 /// Leaves the tape: what is computed from the result is inference.
@@ -62,7 +67,8 @@ template <class D, class S> constexpr tensor<D, S> no_grad(const tensor<D, S>& x
 
 /// Gives `y` the gradient `cotangent`, added to what it has, before `tape::run_backward`.
 template <class D, class S> void seed_gradient(const variable<D, S>& y, const tensor<D, S>& cotangent) {
-  if (!y.sink()) throw argument_error("seed_gradient", "the variable does not depend on anything with a gradient", "", "");
+  if (!y.sink())
+    throw argument_error("seed_gradient", "the variable does not depend on anything with a gradient", "", "");
   if (!(cotangent.dims() == y.dims()))
     throw shape_error("seed_gradient", "wrong shape", y.dims().to_string(), cotangent.dims().to_string());
   auto to = y.sink().open();
@@ -77,7 +83,8 @@ template <class D, class S> void backward(const variable<D, S>& y, const tensor<
 
 /// Computes the gradients of a loss. Throws shape_error unless it is a single number.
 template <class D, class S> void backward(const variable<D, S>& loss) {
-  if (loss.size() != 1) throw shape_error("backward", "the loss is not a single number", "1 element", loss.dims().to_string());
+  if (loss.size() != 1)
+    throw shape_error("backward", "the loss is not a single number", "1 element", loss.dims().to_string());
   tensor<D, S> one(loss.dims());
   backward(loss, one.fill(typename D::scalar(1)));
 }

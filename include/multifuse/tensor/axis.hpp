@@ -6,7 +6,8 @@
 namespace multifuse {
 
 /// One axis of a shape: a tag type that names it and its extent, `dynamic` when known only at run time.
-/// A user's axis is a struct with a `name`: `struct sensor_axis { static constexpr std::string_view name = "sensor"; };`
+/// A user's axis is a struct with a `name`: `struct sensor_axis { static constexpr std::string_view name = "sensor";
+/// };`
 template <class Tag, isize Extent = dynamic> struct axis {
   static_assert(Extent == dynamic || Extent > 0, "multifuse: the extent of an axis is positive or dynamic");
   using tag = Tag;

@@ -16,8 +16,8 @@ template <class F> struct checked_function {
 };
 }  // namespace detail
 
-/// A lazy pointwise expression: `F` applied to operands that are tensors, variables, parameters, numbers or expressions.
-/// It is evaluated in one pass when an operation, a layer or `evaluate` needs its elements.
+/// A lazy pointwise expression: `F` applied to operands that are tensors, variables, parameters, numbers or
+/// expressions. It is evaluated in one pass when an operation, a layer or `evaluate` needs its elements.
 /// `F` has `static T value(T...)`, `static slopes<T, N> slopes(T...)` (one derivative for each argument) and `flops`.
 template <class F, class... A> struct pointwise {
   static_assert(sizeof(detail::checked_function<F>) > 0);
@@ -61,7 +61,8 @@ template <class... X> using device_of_t = typename common_device<typename device
 /// The message of operands that cannot meet. Read it as: this function or operation, the operands' devices (void: any).
 template <class Where, class... D> struct devices_agree {
   using common = typename common_device<D...>::type;
-  static constexpr bool value = std::is_same_v<common, meta> || ((std::is_void_v<D> || std::is_same_v<D, common>) && ...);
+  static constexpr bool value =
+      std::is_same_v<common, meta> || ((std::is_void_v<D> || std::is_same_v<D, common>) && ...);
 };
 
 namespace detail {
@@ -99,7 +100,8 @@ template <class... A, class R> struct axes_in_order<shape<A...>, R> {
   static constexpr bool compute() {
     [[maybe_unused]] std::size_t next = 0;
     bool fits = true;
-    ((fits = fits && R::template position<typename A::tag>() < R::rank && R::template position<typename A::tag>() >= next,
+    ((fits = fits && R::template position<typename A::tag>() < R::rank &&
+             R::template position<typename A::tag>() >= next,
       next = R::template position<typename A::tag>() + 1),
      ...);
     return fits;

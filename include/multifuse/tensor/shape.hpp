@@ -162,7 +162,8 @@ template <class... A, class Tag, class... New> struct exchanged<shape<A...>, Tag
 
 template <class S> struct last_axis_of;
 template <class A> struct last_axis_of<shape<A>> { using type = A; };
-template <class A, class B, class... Rest> struct last_axis_of<shape<A, B, Rest...>> : last_axis_of<shape<B, Rest...>> {};
+template <class A, class B, class... Rest>
+struct last_axis_of<shape<A, B, Rest...>> : last_axis_of<shape<B, Rest...>> {};
 }  // namespace detail
 
 /// Shape type with the axes `New...` in the place of axis `Tag`; with none, the axis is removed.

@@ -140,6 +140,8 @@ template <class D, class S> inline constexpr bool is_tensor<tensor<D, S>> = true
 template <class D, class S> constexpr const tensor<D, S>& plain_tensor(const tensor<D, S>& x) { return x; }
 
 /// A zero-filled tensor.
-template <class D, class S> tensor<D, S> zeros(const S& shape) { return tensor<D, S>(shape).fill(typename D::scalar(0)); }
+template <class D, class S> tensor<D, S> zeros(const S& shape) {
+  return tensor<D, S>(shape).fill(typename D::scalar(0));
+}
 
 }  // namespace multifuse

@@ -79,9 +79,9 @@ template <class D> double clip_global_norm(const flat_parameters<D>& flat, doubl
   return norm;
 }
 
-/// Scales the gradient of each parameter whose name contains `pattern`, as in `name_matches`, so that its own norm is at
-/// most `limit`, as DINO does (Caron et al. 2021); returns how many were scaled. Throws argument_error unless limit > 0,
-/// and as `global_norm`, before anything is scaled.
+/// Scales the gradient of each parameter whose name contains `pattern`, as in `name_matches`, so that its own norm is
+/// at most `limit`, as DINO does (Caron et al. 2021); returns how many were scaled. Throws argument_error unless limit
+/// > 0, and as `global_norm`, before anything is scaled.
 template <class D> isize clip_each_norm(const flat_parameters<D>& flat, double limit, std::string_view pattern = "*") {
   if (!(limit > 0)) throw argument_error("clip_each_norm", "unusable limit", "more than 0", std::to_string(limit));
   using T = typename D::scalar;

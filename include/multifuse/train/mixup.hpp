@@ -83,7 +83,8 @@ inline std::vector<mixup> modality_mixups(random_key key, isize batch, isize mod
   return result;
 }
 
-/// The mixture whose weights are the means of these, item by item. Throws argument_error for none, or for other partners.
+/// The mixture whose weights are the means of these, item by item. Throws argument_error for none, or for other
+/// partners.
 inline mixup mean_mixup(std::span<const mixup> each) {
   if (each.empty()) throw argument_error("mean_mixup", "nothing to average", "at least one mixture", "none");
   std::vector<double> weights(each[0].weights().size(), 0.0);

@@ -26,8 +26,8 @@ inline void check_decay(double decay) {
 
 }  // namespace detail
 
-/// Moves the parameters of one model towards those of another one of its type: average = decay * average + (1 - decay) *
-/// latest; buffers are copied. Throws argument_error when a model has no values, or unless 0 <= decay <= 1.
+/// Moves the parameters of one model towards those of another one of its type: average = decay * average + (1 - decay)
+/// * latest; buffers are copied. Throws argument_error when a model has no values, or unless 0 <= decay <= 1.
 template <class Model> void average_into(Model& average, const Model& latest, double decay) {
   detail::check_decay(decay);
   std::vector<const void*> sources;

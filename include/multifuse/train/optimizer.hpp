@@ -9,8 +9,9 @@ namespace multifuse {
 
 namespace detail {
 
-/// Weights as an optimizer sees them. Where elements are stored rounded, `masters` holds what they were rounded from, so
-/// that steps smaller than the last place add up; a weight that was set by others since the last step counts as it is.
+/// Weights as an optimizer sees them. Where elements are stored rounded, `masters` holds what they were rounded from,
+/// so that steps smaller than the last place add up; a weight that was set by others since the last step counts as it
+/// is.
 template <class T> struct master_weights {
   using C = compute_type<T>;
   static constexpr bool kept = !std::is_same_v<T, C>;
@@ -32,8 +33,8 @@ template <class T> struct master_weights {
 
 /// What all optimizers share: the model's parameters in contiguous memory, the groups of the rules, and the count of
 /// steps. A model of bf16 has master weights of float here, which checkpoints hold. Construction freezes what the rules
-/// freeze and arranges the model, which needs values; after freezing or thawing by other means, construct a new optimizer.
-/// Refers to the model's memory, not to the model.
+/// freeze and arranges the model, which needs values; after freezing or thawing by other means, construct a new
+/// optimizer. Refers to the model's memory, not to the model.
 template <class D> class optimizer {
  public:
   using device = D;

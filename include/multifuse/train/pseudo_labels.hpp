@@ -18,11 +18,11 @@ struct features_to_cluster {
   isize width, clusters;
 };
 
-/// Deep clustering (Caron et al. 2018): for each round takes features, clusters them, and trains with the numbers of the
-/// clusters as labels. `extract(round)` returns a std::array of `features_to_cluster`, one for each kind of labels (of
-/// each modality, say); `train(round, found)` gets the array of clusterings in the same order. Clusters have new numbers
-/// in every round, so `train` should begin with new classification heads. Throws what k_means throws and argument_error
-/// for a number of rounds below 1; passes on what the callbacks throw.
+/// Deep clustering (Caron et al. 2018): for each round takes features, clusters them, and trains with the numbers of
+/// the clusters as labels. `extract(round)` returns a std::array of `features_to_cluster`, one for each kind of labels
+/// (of each modality, say); `train(round, found)` gets the array of clusterings in the same order. Clusters have new
+/// numbers in every round, so `train` should begin with new classification heads. Throws what k_means throws and
+/// argument_error for a number of rounds below 1; passes on what the callbacks throw.
 template <class Extract, class Train>
 void train_on_pseudo_labels(const pseudo_label_options& options, Extract&& extract, Train&& train) {
   if (options.rounds < 1)

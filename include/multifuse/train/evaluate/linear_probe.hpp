@@ -12,10 +12,10 @@ struct linear_probe_options {
   isize steps = 300;
 };
 
-/// A linear classifier on frozen features: softmax regression on features standardized over the training samples, fitted
-/// to all of them at once by Nesterov's accelerated gradient descent. The step is one over a bound of the curvature
-/// (half the largest eigenvalue of the features' second moments, Boehning 1992), so there is no learning rate, nothing is
-/// random, and the same input gives the same classifier.
+/// A linear classifier on frozen features: softmax regression on features standardized over the training samples,
+/// fitted to all of them at once by Nesterov's accelerated gradient descent. The step is one over a bound of the
+/// curvature (half the largest eigenvalue of the features' second moments, Boehning 1992), so there is no learning
+/// rate, nothing is random, and the same input gives the same classifier.
 class linear_probe {
  public:
   /// Throws shape_error or argument_error for unusable features, labels or options.
