@@ -26,14 +26,16 @@ struct sizes {
 
 template <class T> std::vector<T> draw(std::uint64_t stream, isize n, double scale = 1) {
   std::vector<T> x(static_cast<std::size_t>(n));
-  for (isize i = 0; i < n; ++i) x[std::size_t(i)] = T(scale * mf::normal({3, stream}, i));
+  for (isize i = 0; i < n; ++i) x[std::size_t(i)] = T(mf::compute_type<T>(scale * mf::normal({3, stream}, i)));
   return x;
 }
 
 /// Operands of one attention and room for what it computes. Gradients begin with 1, because they are added to.
 template <class T> struct problem {
   sizes n;
-  std::vector<T> q, k, v, bias, mask, dy, y, log_normalizers, dq, dk, dv, dbias;
+  using number = mf::compute_type<T>;
+  std::vector<T> q, k, v, bias, mask, dy, y, dq, dk, dv, dbias;
+  std::vector<number> log_normalizers;
   std::vector<isize> item_bias;
   mf::detail::bias_view<T> view;
 
@@ -43,11 +45,11 @@ template <class T> struct problem {
         k(draw<T>(2, s.items * s.keys * s.heads * s.head)),
         v(draw<T>(3, s.items * s.keys * s.heads * s.value_head)),
         dy(draw<T>(4, s.items * s.queries * s.heads * s.value_head)),
-        y(dy.size(), T(NAN)),
-        log_normalizers(std::size_t(s.items * s.heads * s.queries), T(NAN)),
-        dq(q.size(), 1),
-        dk(k.size(), 1),
-        dv(v.size(), 1) {
+        y(dy.size(), T(number(NAN))),
+        dq(q.size(), T(1.0f)),
+        dk(k.size(), T(1.0f)),
+        dv(v.size(), T(1.0f)),
+        log_normalizers(std::size_t(s.items * s.heads * s.queries), number(NAN)) {
     isize of_item = 0;
     if (n.bias == bias_kind::of_all)
       view = {nullptr, n.queries * n.keys, n.keys, 1}, of_item = n.heads * n.queries * n.keys;
@@ -61,29 +63,31 @@ template <class T> struct problem {
         item_bias.push_back((n.bias == bias_kind::of_item_pairs ? item % 2 : item) * of_item);
       bias = draw<T>(5, *std::max_element(item_bias.begin(), item_bias.end()) + view.head * (n.heads - 1) +
                             view.query * (n.queries - 1) + view.key * (n.keys - 1) + 1);
-      bias[bias.size() / 2] = -3;
-      dbias.assign(bias.size(), 1);
+      bias[bias.size() / 2] = T(-3.0f);
+      dbias.assign(bias.size(), T(1.0f));
       view.first = bias.data();
     }
     if (n.mask) {  // the first keys are hidden, and some others; the last is not
-      mask.assign(std::size_t(n.items * n.keys), 1);
+      mask.assign(std::size_t(n.items * n.keys), T(1.0f));
       for (isize item = 0; item < n.items; ++item)
         for (isize j = 0; j + 1 < n.keys; ++j)
-          if (j < n.keys / 2 || (j + item) % 3 == 0) mask[std::size_t(item * n.keys + j)] = 0;
+          if (j < n.keys / 2 || (j + item) % 3 == 0) mask[std::size_t(item * n.keys + j)] = T(0.0f);
     }
   }
-  T scale() const { return T(0.9 / std::sqrt(double(n.head))); }
+  number scale() const { return number(0.9 / std::sqrt(double(n.head))); }
 
   /// On a backend, with copies of the operands in its memory.
   template <class D> void compute() {
     using elements = mf::shape<mf::samples<>>;
     using on_device = mf::tensor<D, elements>;
+    using numbers_on_device = mf::tensor<mf::compute_device<D>, elements>;
     const auto copied = [](const std::vector<T>& x) {
       return x.empty() ? on_device() : on_device(elements(isize(x.size())), x);
     };
+    const numbers_on_device numbers(elements(isize(log_normalizers.size())), log_normalizers);
     const on_device device_q = copied(q), device_k = copied(k), device_v = copied(v), device_bias = copied(bias),
                     device_mask = copied(mask), device_dy = copied(dy), device_y = copied(y), to_q = copied(dq),
-                    to_k = copied(dk), to_v = copied(dv), to_bias = copied(dbias), numbers = copied(log_normalizers);
+                    to_k = copied(dk), to_v = copied(dv), to_bias = copied(dbias);
     mf::detail::bias_view<T> device_view = view;
     device_view.first = device_bias.data();
     const mf::attention_arguments<T> a{n.items,         n.heads,         n.queries,       n.keys,      n.head,

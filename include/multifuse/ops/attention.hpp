@@ -196,8 +196,8 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
 
   template <class D>
   static constexpr bool is_fused = requires(const attention_arguments<typename D::scalar>& arguments,
-                                            typename D::scalar* to) {
-    D::attention_forward(arguments, to, to);
+                                            typename D::scalar* to, compute_type<typename D::scalar>* numbers) {
+    D::attention_forward(arguments, to, numbers);
   };
 
   /// Where the bias of each item begins.
@@ -221,7 +221,7 @@ template <isize Heads, bool HasBias, bool HasMask> struct attention_op {
                                   n.keys,
                                   n.head,
                                   n.value_head,
-                                  T(n.scale),
+                                  compute_type<T>(n.scale),
                                   q.data(),
                                   k.data(),
                                   v.data(),

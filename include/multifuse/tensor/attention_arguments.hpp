@@ -1,7 +1,7 @@
 #pragma once
 #include <limits>
 
-#include "../core/types.hpp"
+#include "../core/bf16.hpp"
 
 /// What a backend that declares fused attention is asked to compute (see `backend`).
 namespace multifuse {
@@ -25,7 +25,7 @@ template <class T> struct bias_view {
 template <class T> struct attention_arguments {
   isize items, heads, queries, keys;
   isize head, value_head;  ///< width of one head of queries and keys, and of values
-  T scale;
+  compute_type<T> scale;
   const T *q, *k,
       *v;  ///< [items, queries, heads x head], [items, keys, heads x head], [items, keys, heads x value_head]
   detail::bias_view<T> bias;  ///< of the first item
@@ -36,7 +36,8 @@ template <class T> struct attention_arguments {
 /// What the backward pass reads besides, and where it adds the gradients: null where nobody wants one. Gradients may
 /// share memory where the values do, because queries, keys and values may be one tensor.
 template <class T> struct attention_gradients {
-  const T *y, *dy, *log_normalizers;  ///< of the forward pass, the gradient of its result, and what it kept
+  const T *y, *dy;                        ///< of the forward pass, and the gradient of its result
+  const compute_type<T>* log_normalizers;  ///< what the forward pass kept
   T *dq, *dk, *dv;
   T* dbias;  ///< for the first item; laid out as the bias
 };
