@@ -55,18 +55,20 @@ class emulated_block {
       std::memcpy(own.a, a, sizeof(own.a));
       std::memcpy(own.b, &upper, sizeof(upper)), std::memcpy(own.b + 2, &lower, sizeof(lower));
       const vector_bytes* const shown = show(own);
-      float left[16][16], right[16][8];
-      for (int lane = 0; lane < 32; ++lane) {
-        const factors all = of_lane<factors>(shown, lane);
-        const int group = lane / 4, in_group = lane % 4;
+      const int group = number % 32 / 4, column = number % 4 * 2;  // rows and columns of c that the thread has
+      float left[16][16], right[16][8];                            // as much of them as it needs
+      for (int in_group = 0; in_group < 4; ++in_group) {
+        const factors of_rows = of_lane<factors>(shown, group * 4 + in_group);
         for (int i = 0; i < 8; ++i)
-          left[i < 2 || (i >= 4 && i < 6) ? group : group + 8][in_group * 2 + (i & 1) + (i < 4 ? 0 : 8)] = all.a[i];
-        for (int i = 0; i < 4; ++i) right[in_group * 2 + (i & 1) + (i < 2 ? 0 : 8)][group] = all.b[i];
+          left[i < 2 || (i >= 4 && i < 6) ? group : group + 8][in_group * 2 + (i & 1) + (i < 4 ? 0 : 8)] = of_rows.a[i];
+        for (int group_of_b = column; group_of_b < column + 2; ++group_of_b) {
+          const factors of_column = of_lane<factors>(shown, group_of_b * 4 + in_group);
+          for (int i = 0; i < 4; ++i) right[in_group * 2 + (i & 1) + (i < 2 ? 0 : 8)][group_of_b] = of_column.b[i];
+        }
       }
       float* const c[] = {&c0, &c1, &c2, &c3};
       for (int i = 0; i < 4; ++i)
-        for (int k = 0; k < 16; ++k)
-          *c[i] += left[number % 32 / 4 + (i < 2 ? 0 : 8)][k] * right[k][number % 4 * 2 + (i & 1)];
+        for (int k = 0; k < 16; ++k) *c[i] += left[i < 2 ? group : group + 8][k] * right[k][column + (i & 1)];
     }
 
     /// Nothing is there before the wait.

@@ -62,7 +62,7 @@ template <class Tile, attention_gradient Of> struct attention_backward_kernel {
   using number = typename Tile::number;
   static constexpr int R = Tile::R, C = Tile::C, V = Tile::V, threads = Tile::threads;
   static constexpr bool rows_are_queries = Of == attention_gradient::queries, of_values = Of == attention_gradient::values;
-  static constexpr std::size_t shared_bytes = Tile::shared_bytes(of_values ? 1 : 2);
+  static constexpr std::size_t shared_bytes = Tile::template shared_bytes<of_values ? 1 : 2>;
   attention_backward_operands<T> b;
   attention_plan plan;
   attention_output<T> gradient;
@@ -151,7 +151,7 @@ template <class Tile> struct tiled_bias_gradient_kernel {
   using T = typename Tile::element;
   using number = typename Tile::number;
   static constexpr int R = Tile::R, C = Tile::C, threads = Tile::threads;
-  static constexpr std::size_t shared_bytes = Tile::shared_bytes(2);
+  static constexpr std::size_t shared_bytes = Tile::template shared_bytes<2>;
   attention_backward_operands<T> b;
   bias_gradient_plan plan;
   attention_output<T> gradient;

@@ -1,6 +1,7 @@
 #pragma once
 #include <cmath>
 
+#include "../../core/math.hpp"
 #include "attention_tensor_core_tiles.hpp"
 
 /// The kernels of fused attention, for tiles of any kind. Each goes over the columns of its rows, computes a tile of
@@ -103,7 +104,7 @@ template <class Tile> struct attention_forward_kernel {
   using T = typename Tile::element;
   using number = typename Tile::number;
   static constexpr int R = Tile::R, C = Tile::C, V = Tile::V, threads = Tile::threads;
-  static constexpr std::size_t shared_bytes = Tile::shared_bytes(1);
+  static constexpr std::size_t shared_bytes = Tile::template shared_bytes<1>;
   attention_operands<T> x;
   attention_plan plan;
   attention_output<T> y;

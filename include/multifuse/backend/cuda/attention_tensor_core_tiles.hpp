@@ -10,6 +10,8 @@ namespace multifuse::detail {
 template <bool Many, int Width> class tensor_core_tile {
   using shape = attention_tile<bf16>;
   static constexpr int warp_rows = 16;  // as the instruction has
+  static constexpr int n = widest_vector<bf16>;
+  static constexpr int stride = Width + n;  // so that neighboring rows start in other banks
 
  public:
   using element = bf16;
@@ -19,9 +21,8 @@ template <bool Many, int Width> class tensor_core_tile {
   static constexpr int columns_of_warp = columns / sharers;
   static constexpr int R = 2, C = columns_of_warp / 4, V = Width / 4;
   static constexpr int number_stride = columns + 4;
-  static constexpr std::size_t shared_bytes(int lefts) {
-    return std::size_t(lefts * rows + 4 * columns) * stride * sizeof(bf16);
-  }
+  template <int Lefts>
+  static constexpr std::size_t shared_bytes = std::size_t((Lefts * rows + 4 * columns) * stride) * sizeof(bf16);
 
   template <class Block>
   MULTIFUSE_DEVICE explicit tensor_core_tile(const Block& block)
@@ -111,7 +112,7 @@ template <bool Many, int Width> class tensor_core_tile {
   /// products are done.
   template <int N, class Block, class Operation>
   MULTIFUSE_DEVICE void of_sharers(const Block& block, float (&values)[N], Operation operation) const {
-    static_assert(N * threads * sizeof(float) <= shared_bytes(0));
+    static_assert(N * threads * sizeof(float) <= shared_bytes<0>);
     float* const own = numbers() + lane_;
     block.sync();  // what was there has been read
     MULTIFUSE_UNROLL
@@ -125,8 +126,6 @@ template <bool Many, int Width> class tensor_core_tile {
   }
 
  private:
-  static constexpr int n = widest_vector<bf16>;
-  static constexpr int stride = Width + n;  // so that neighboring rows start in other banks
   static constexpr int slot = columns * stride;
 
   /// Two columns of each matrix of 8 belong to a thread.

@@ -29,7 +29,9 @@ template <class T> struct tile_operands {
 /// A tile for elements that are computed with as they are. A thread has R of its rows, and V columns of the result.
 template <class T, int ThreadRows, int ThreadResults = attention_tile<T>::columns_of_thread> class scalar_tile {
   using shape = attention_tile<T>;
-  static constexpr int n = widest_vector<T>;
+  static constexpr int n = widest_vector<T>, operand_stride = shape::depth + n;
+  static constexpr int for_rows = (ThreadRows * shape::groups + shape::columns) * operand_stride,
+                       for_results = shape::columns * ThreadResults * shape::lanes;
 
  public:
   using element = T;
@@ -39,10 +41,9 @@ template <class T, int ThreadRows, int ThreadResults = attention_tile<T>::column
   static constexpr int rows = R * shape::groups, columns = shape::columns, results = V * shape::lanes;
   static constexpr int number_stride = columns + n;  // so that neighboring rows start in other banks
   /// For kernels with rows of one or two kinds on the left.
-  static constexpr std::size_t shared_bytes(int) {
-    constexpr int for_rows = (rows + columns) * operand_stride, for_results = columns * results;
-    return sizeof(T) * std::size_t(rows * number_stride + (for_rows > for_results ? for_rows : for_results));
-  }
+  template <int Lefts>
+  static constexpr std::size_t shared_bytes =
+      sizeof(T) * std::size_t(rows * number_stride + (for_rows > for_results ? for_rows : for_results));
 
   template <class Block>
   MULTIFUSE_DEVICE explicit scalar_tile(const Block& block)
@@ -119,8 +120,6 @@ template <class T, int ThreadRows, int ThreadResults = attention_tile<T>::column
   }
 
  private:
-  static constexpr int operand_stride = shape::depth + n;
-
   /// Copies `count` rows of `wide` elements (whole vectors) into shared memory, with zeros for those that do not exist.
   template <class Block>
   MULTIFUSE_DEVICE static void copy(const Block& block, T* to, int stride, int count, int wide,
