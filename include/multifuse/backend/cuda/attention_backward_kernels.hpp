@@ -70,6 +70,7 @@ template <class Tile, attention_gradient Of> struct attention_backward_kernel {
   template <class Block> MULTIFUSE_DEVICE void operator()(const Block& block) const {
     Tile tile(block);
     const attention_assignment at(plan, b.x.a.heads, block.index());
+    const score_rule<T> rule = b.x.scores(at.item, at.head);
     begin(block, tile, at);
     of_query of_row[R];
     if constexpr (rows_are_queries) {
@@ -82,10 +83,10 @@ template <class Tile, attention_gradient Of> struct attention_backward_kernel {
       number weights[R][C], slopes[R][C];
       tile.template products<0>(block, weights);
       if constexpr (!of_values) tile.template products<1>(block, slopes);
-      if (b.x.is_plain() && first + Tile::columns <= at.last_column)
-        make_weights<true>(tile, at, first, of_row, slopes, weights);
+      if (rule.is_plain() && first + Tile::columns <= at.last_column)
+        make_weights<true>(tile, rule, at, first, of_row, slopes, weights);
       else
-        make_weights<false>(tile, at, first, of_row, slopes, weights);
+        make_weights<false>(tile, rule, at, first, of_row, slopes, weights);
       tile.template add_weighted_rows<of_values ? 1 : 0>(block, weights, at.first_result, sums);
     }
     if constexpr (Tile::sharers > 1) {
@@ -121,24 +122,25 @@ template <class Tile, attention_gradient Of> struct attention_backward_kernel {
   /// Makes probabilities of scalar products, or their gradients before they are scaled. `Plain`: scores are products, and
   /// all columns of the tile exist.
   template <bool Plain>
-  MULTIFUSE_DEVICE void make_weights(const Tile& tile, const attention_assignment& at, isize first,
-                                     const of_query (&of_row)[R], const number (&slopes)[R][C],
+  MULTIFUSE_DEVICE void make_weights(const Tile& tile, const score_rule<T>& rule, const attention_assignment& at,
+                                     isize first, const of_query (&of_row)[R], const number (&slopes)[R][C],
                                      number (&weights)[R][C]) const {
     MULTIFUSE_UNROLL
     for (int j = 0; j < C; ++j) {
       const isize column = first + tile.column(j);
+      const bool exists = column < at.last_column;
       of_query of_column{};
       if constexpr (!rows_are_queries) of_column = b.query(at.item, at.head, column);
       MULTIFUSE_UNROLL
       for (int i = 0; i < R; ++i) {
         const isize row = at.first_row + tile.row(i);
+        const isize query = rows_are_queries ? row : column, key = rows_are_queries ? column : row;
         const of_query& of = rows_are_queries ? of_row[i] : of_column;
-        number exponent = b.x.factor() * weights[i][j];
-        if constexpr (!Plain)
-          exponent = row < plan.rows && column < at.last_column
-                         ? b.x.exponent(weights[i][j], at.item, at.head, rows_are_queries ? row : column,
-                                        rows_are_queries ? column : row)
-                         : hidden_score<number>;
+        number exponent;
+        if constexpr (Plain)
+          exponent = rule.factor * weights[i][j];
+        else
+          exponent = exists && row < plan.rows && rule.shows(key) ? rule(weights[i][j], query, key) : hidden_score<number>;
         weights[i][j] = power_of_two(exponent - of.base);
         if constexpr (!of_values) weights[i][j] *= slopes[i][j] - of.expected;
       }
@@ -188,15 +190,17 @@ template <class Tile> struct tiled_bias_gradient_kernel {
     tile_sums products, slopes;
     tile.template products<0>(block, products);
     tile.template products<1>(block, slopes);
+    const score_rule<T> rule = b.x.scores(item, head);
     MULTIFUSE_UNROLL
     for (int i = 0; i < R; ++i) {
       const isize row = query + tile.row(i);
       const auto of = b.query(item, head, row);
       MULTIFUSE_UNROLL
-      for (int j = 0; j < C; ++j)
-        if (row < b.x.a.queries && tile.column(j) < keys.rows)
-          sums[i][j] += power_of_two(b.x.exponent(products[i][j], item, head, row, key + tile.column(j)) - of.base) *
-                        (slopes[i][j] - of.expected);
+      for (int j = 0; j < C; ++j) {
+        const isize column = key + tile.column(j);
+        if (row < b.x.a.queries && tile.column(j) < keys.rows && rule.shows(column))
+          sums[i][j] += power_of_two(rule(products[i][j], row, column) - of.base) * (slopes[i][j] - of.expected);
+      }
     }
   }
 

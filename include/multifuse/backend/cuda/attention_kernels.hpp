@@ -12,6 +12,23 @@ namespace multifuse::detail {
 template <class N> inline constexpr N binary_logarithm_of_e = N(1.4426950408889634074);
 template <class N> inline constexpr N logarithm_of_2 = N(0.69314718055994530942);
 
+/// What makes binary logarithms of weights of the scalar products of one head.
+template <class T> struct score_rule {
+  using number = compute_type<T>;
+  number factor;
+  const T* bias;
+  isize of_query, of_key;  ///< elements of the bias from one to the next
+  const T* mask;
+
+  /// Whether they are products times a factor, no more.
+  MULTIFUSE_HD bool is_plain() const { return !mask && !bias; }
+  MULTIFUSE_HD bool shows(isize key) const { return !mask || number(mask[key]) != number(0); }
+  MULTIFUSE_HD number operator()(number product, isize query, isize key) const {
+    if (!bias) return factor * product;
+    return factor * product + binary_logarithm_of_e<number> * number(bias[query * of_query + key * of_key]);
+  }
+};
+
 /// What the kernels read, of items whose biases are `bias_step` elements apart.
 template <class T> struct attention_operands {
   using number = compute_type<T>;
@@ -26,16 +43,10 @@ template <class T> struct attention_operands {
     return value_rows(y, a.queries, item, head);
   }
 
-  /// Whether scores are scalar products times a factor, no more.
-  MULTIFUSE_HD bool is_plain() const { return !a.mask && !a.bias.first; }
-  /// From a scalar product to the binary logarithm of a weight.
-  MULTIFUSE_HD number factor() const { return a.scale * binary_logarithm_of_e<number>; }
-  /// The same of a query and a key with bias and mask; minus infinity for a key that is hidden.
-  MULTIFUSE_HD number exponent(number product, isize item, isize head, isize query, isize key) const {
-    if (a.mask && number(a.mask[item * a.keys + key]) == number(0)) return hidden_score<number>;
-    const number scaled = factor() * product;
-    if (!a.bias.first) return scaled;
-    return scaled + binary_logarithm_of_e<number> * number(a.bias.first[bias_at(item, head, query, key)]);
+  /// What makes scores of scalar products.
+  MULTIFUSE_HD score_rule<T> scores(isize item, isize head) const {
+    return {a.scale * binary_logarithm_of_e<number>, a.bias.first ? a.bias.first + bias_at(item, head, 0, 0) : nullptr,
+            a.bias.query, a.bias.key, a.mask ? a.mask + item * a.keys : nullptr};
   }
   MULTIFUSE_HD isize bias_at(isize item, isize head, isize query, isize key) const {
     return item * bias_step + head * a.bias.head + query * a.bias.query + key * a.bias.key;
@@ -89,9 +100,8 @@ template <class T> struct attention_output {
   }
 };
 
-/// The larger of two numbers; NaN is larger than any.
 struct larger_number {
-  template <class N> MULTIFUSE_HD N operator()(N a, N b) const { return a > b || a != a ? a : b; }
+  template <class N> MULTIFUSE_HD N operator()(N a, N b) const { return larger(a, b); }
 };
 struct sum_of_numbers {
   template <class N> MULTIFUSE_HD N operator()(N a, N b) const { return a + b; }
@@ -118,12 +128,13 @@ template <class Tile> struct attention_forward_kernel {
     for (int i = 0; i < R; ++i) most[i] = hidden_score<number>;
     head_rows<T> keys = x.keys(at.item, at.head), values = x.values(at.item, at.head);
     keys.rows = values.rows = at.last_column;
+    const score_rule<T> rule = x.scores(at.item, at.head);
     tile.begin(block, {{x.queries(at.item, at.head).from(at.first_row, 0), keys}, {{}, values}});
     for (isize first = at.first_column; first < at.last_column; first += Tile::columns) {
       tile.move_to(block, first);
       number scores[R][C];
       tile.template products<0>(block, scores);
-      make_exponents(tile, at, first, scores);
+      make_exponents(tile, rule, at, first, scores);
       MULTIFUSE_UNROLL
       for (int i = 0; i < R; ++i) {
         number most_here = most[i];
@@ -144,23 +155,25 @@ template <class Tile> struct attention_forward_kernel {
 
  private:
   /// Makes exponents of scalar products; minus infinity where there is no query or key.
-  MULTIFUSE_DEVICE void make_exponents(const Tile& tile, const attention_assignment& at, isize first,
-                                       number (&scores)[R][C]) const {
-    if (x.is_plain() && first + Tile::columns <= at.last_column) {
+  MULTIFUSE_DEVICE void make_exponents(const Tile& tile, const score_rule<T>& rule, const attention_assignment& at,
+                                       isize first, number (&scores)[R][C]) const {
+    if (rule.is_plain() && first + Tile::columns <= at.last_column) {
       MULTIFUSE_UNROLL
       for (int i = 0; i < R; ++i)
         MULTIFUSE_UNROLL
-        for (int j = 0; j < C; ++j) scores[i][j] *= x.factor();
+        for (int j = 0; j < C; ++j) scores[i][j] *= rule.factor;
       return;
     }
     MULTIFUSE_UNROLL
-    for (int i = 0; i < R; ++i)
+    for (int j = 0; j < C; ++j) {
+      const isize key = first + tile.column(j);
+      const bool shown = key < at.last_column && rule.shows(key);
       MULTIFUSE_UNROLL
-      for (int j = 0; j < C; ++j) {
-        const isize query = at.first_row + tile.row(i), key = first + tile.column(j);
-        const bool exists = query < x.a.queries && key < at.last_column;
-        scores[i][j] = exists ? x.exponent(scores[i][j], at.item, at.head, query, key) : hidden_score<number>;
+      for (int i = 0; i < R; ++i) {
+        const isize query = at.first_row + tile.row(i);
+        scores[i][j] = shown && query < x.a.queries ? rule(scores[i][j], query, key) : hidden_score<number>;
       }
+    }
   }
 
   /// Replaces the maximum and says what sums relative to the one before have to be multiplied with.
