@@ -16,8 +16,9 @@ namespace check {
 namespace mf = multifuse;
 using mf::isize;
 
-/// Runs the threads of a block on the host, each until it has to wait for others, in ascending or descending order:
-/// where a wait is missing, one of the orders reads what is not there yet. Shared memory begins as NaN.
+/// Runs the threads of a block on the host, each until it has to wait for others, and each warp until it has to wait for
+/// other warps, in ascending or descending order: where a wait is missing, one of the orders reads what is not there yet,
+/// or no longer. Shared memory begins as NaN.
 class emulated_block {
   struct alignas(16) vector_bytes {
     unsigned char bytes[32];
@@ -134,6 +135,8 @@ class emulated_block {
     ucontext_t context{};
     std::vector<char> stack = std::vector<char>(64 * 1024);
     bool done = false;
+    const group* awaited = nullptr;
+    long passed_before = 0;  ///< when the thread began to wait
     std::vector<copy> copies{};
   };
 
@@ -152,20 +155,34 @@ class emulated_block {
     for (int i = 0; i < n; ++i) {
       thread_state& thread = threads_[std::size_t(i)];
       thread.done = false;
+      thread.awaited = nullptr;
       getcontext(&thread.context);
       thread.context.uc_stack.ss_sp = thread.stack.data();
       thread.context.uc_stack.ss_size = thread.stack.size();
       thread.context.uc_link = &scheduler_;
       makecontext(&thread.context, &enter, 0);
     }
-    for (int left = n; left > 0;)
-      for (int i = 0; i < n; ++i) {
-        current_ = descending ? n - 1 - i : i;
+    for (int left = n; left > 0;) {
+      const long before = progress_;
+      for (int warp = 0; warp < n / 32; ++warp) left -= run_warp(descending ? n / 32 - 1 - warp : warp, descending);
+      require(progress_ != before, "threads wait for one another for ever");
+    }
+  }
+  /// Runs the threads of a warp until all wait for others; how many have ended.
+  int run_warp(int warp, bool descending) {
+    int ended = 0;
+    for (long before = progress_ - 1; before != progress_;) {
+      before = progress_;
+      for (int lane = 0; lane < 32; ++lane) {
+        current_ = warp * 32 + (descending ? 31 - lane : lane);
         thread_state& thread = threads_[std::size_t(current_)];
-        if (thread.done) continue;
+        if (thread.done || (thread.awaited && thread.awaited->passed == thread.passed_before)) continue;
+        ++progress_;
         swapcontext(&scheduler_, &thread.context);
-        left -= thread.done;
+        ended += thread.done;
       }
+    }
+    return ended;
   }
   static void enter() {
     emulated_block& block = *running();
@@ -179,12 +196,15 @@ class emulated_block {
     return block;
   }
   void wait(group& waiting, int size) {
-    const long before = waiting.passed;
+    thread_state& thread = threads_[std::size_t(current_)];
+    thread.awaited = &waiting;
+    thread.passed_before = waiting.passed;
     if (++waiting.arrived == size) {
       waiting.arrived = 0;
       ++waiting.passed;
+    } else {
+      swapcontext(&thread.context, &scheduler_);
     }
-    while (waiting.passed == before) swapcontext(&threads_[std::size_t(current_)].context, &scheduler_);
   }
 
   std::vector<thread_state> threads_;
@@ -197,6 +217,7 @@ class emulated_block {
   ucontext_t scheduler_{};
   isize index_ = 0;
   int current_ = 0;
+  long progress_ = 0;  ///< how often a thread has gone on
 };
 
 /// The processor with the attention of the CUDA backend, for a device of some multiprocessors.
