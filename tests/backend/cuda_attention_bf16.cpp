@@ -17,7 +17,7 @@ void compare(const sizes& n) {
   problem<bf16> found(n), again(n);
   device::descending = false;
   found.compute<device>();
-  check_all("emulated", found, reference(problem<bf16>(n)), 1.5e-2);
+  check_all("emulated", found, reference(problem<bf16>(n)), bf16_tolerance(n));
   device::descending = true;
   again.compute<device>();
   check_same_bits(again, found);

@@ -8,13 +8,11 @@
 /// `D::multiprocessors()`, besides the primitives of a backend.
 namespace multifuse::detail {
 
-/// Numbers in device memory for the time of a call.
-template <class D> class attention_workspace {
-  using number = compute_type<typename D::scalar>;
-
+/// Device memory for the time of a call.
+template <class D, class Element> class attention_workspace {
  public:
-  explicit attention_workspace(isize count) : memory_(std::size_t(count) * sizeof(number)) {}
-  number* data() const { return static_cast<number*>(memory_.address()); }
+  explicit attention_workspace(isize count) : memory_(std::size_t(count) * sizeof(Element)) {}
+  Element* data() const { return static_cast<Element*>(memory_.address()); }
 
  private:
   storage<typename D::memory> memory_;
@@ -77,15 +75,16 @@ template <class D> struct fused_attention {
   }
 
   static void backward(const attention_arguments<T>& a, const attention_gradients<T>& g) {
-    const attention_workspace<D> expected(a.items * a.heads * a.queries);
+    const attention_workspace<D, attention_of_query<number>> of_queries(a.items * a.heads * a.queries);
     D::for_each(a.items * a.heads, a.queries,
-                attention_expected_kernel<T>{g.y, g.dy, expected.data(), a.heads, a.queries, a.value_head});
+                attention_of_query_kernel<T>{g.y, g.dy, g.log_normalizers, of_queries.data(), a.heads, a.queries,
+                                             a.value_head});
     for (isize first = 0; first < a.items;) {
       const item_run run = next_run(a, first);
-      const isize width = a.heads * a.head, value_width = a.heads * a.value_head, numbers = a.heads * a.queries;
+      const isize width = a.heads * a.head, value_width = a.heads * a.value_head;
       const T* const dy = g.dy + first * a.queries * value_width;
-      const attention_backward_operands<T> b{operands_of_run(a, run, dy), dy, g.log_normalizers + first * numbers,
-                                             expected.data() + first * numbers};
+      const attention_backward_operands<T> b{operands_of_run(a, run, dy), dy,
+                                             of_queries.data() + first * a.heads * a.queries};
       if (g.dq) add_gradient<query_kernel>(b, a.queries, a.keys, a.head, g.dq + first * a.queries * width);
       if (g.dk) add_gradient<key_kernel>(b, a.keys, a.queries, a.head, g.dk + first * a.keys * width);
       if (g.dv) add_gradient<value_kernel>(b, a.keys, a.queries, a.value_head, g.dv + first * a.keys * value_width);
@@ -106,7 +105,7 @@ template <class D> struct fused_attention {
     if (plan.parts == 1)
       return run_tiles<attention_forward_kernel, true>(plan, x, plan, attention_output<T>{y, nullptr}, log_normalizers);
     const isize rows = a.items * a.queries, width = a.heads * a.value_head;
-    const attention_workspace<D> results(plan.parts * rows * width), normalizers(plan.parts * rows * a.heads);
+    const attention_workspace<D, number> results(plan.parts * rows * width), normalizers(plan.parts * rows * a.heads);
     run_tiles<attention_forward_kernel, true>(plan, x, plan, attention_output<T>{nullptr, results.data()},
                                               normalizers.data());
     D::for_each(rows, width,
@@ -139,7 +138,7 @@ template <class D> struct fused_attention {
   template <class Compute>
   static void add_parts(isize parts, isize elements, T* gradient, const Compute& compute) {
     if (parts == 1) return compute(attention_output<T>{gradient, nullptr});
-    const attention_workspace<D> numbers(parts * elements);
+    const attention_workspace<D, number> numbers(parts * elements);
     compute(attention_output<T>{nullptr, numbers.data()});
     D::for_each(1, elements, attention_add_parts_kernel<T>{numbers.data(), gradient, parts, elements});
   }

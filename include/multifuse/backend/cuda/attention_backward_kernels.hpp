@@ -3,39 +3,41 @@
 
 namespace multifuse::detail {
 
-/// What the backward kernels read besides.
-template <class T> struct attention_backward_operands {
-  using number = compute_type<T>;
-  attention_operands<T> x;
-  const T* dy;
-  const number *log_normalizers, *expected;  ///< [items, heads, queries]; see attention_expected_kernel
-
-  /// What all keys of a query share: the binary logarithm of its normalizer, and what softmax takes from its gradients.
-  struct of_query {
-    number base, expected;
-  };
-  MULTIFUSE_HD of_query query(isize item, isize head, isize query) const {
-    if (query >= x.a.queries) return {-hidden_score<number>, number(0)};
-    const isize at = (item * x.a.heads + head) * x.a.queries + query;
-    const number log_normalizer = log_normalizers[at];
-    const bool any = log_normalizer != hidden_score<number>;  // of its keys
-    return {any ? log_normalizer * binary_logarithm_of_e<number> : number(0), expected[at]};
-  }
+/// What all keys of a query share: the binary logarithm of its normalizer (0 if it has no key), and what softmax takes
+/// from the gradient of every probability, which is the scalar product of the result and its gradient.
+template <class N> struct alignas(2 * sizeof(N)) attention_of_query {
+  N base, expected;
 };
 
-/// The scalar product of each result and its gradient: what softmax takes from the gradient of every probability.
-template <class T> struct attention_expected_kernel {
+template <class T> struct attention_of_query_kernel {
+  using number = compute_type<T>;
   static constexpr bool works_on_a_row = true;
   const T *y, *dy;
-  compute_type<T>* expected;
+  const number* log_normalizers;
+  attention_of_query<number>* queries_of_heads;  ///< [items, heads, queries]
   isize heads, queries, value_head;
 
   MULTIFUSE_HD void operator()(isize pair, isize query) const {
-    using number = compute_type<T>;
     const isize at = ((pair / heads * queries + query) * heads + pair % heads) * value_head;
     number sum = number(0);
     for (isize c = 0; c < value_head; ++c) sum += number(y[at + c]) * number(dy[at + c]);
-    expected[pair * queries + query] = sum;
+    const number one = log_normalizers[pair * queries + query];
+    queries_of_heads[pair * queries + query] = {
+        one == hidden_score<number> ? number(0) : one * binary_logarithm_of_e<number>, sum};
+  }
+};
+
+/// What the backward kernels read besides.
+template <class T> struct attention_backward_operands {
+  using of_query = attention_of_query<compute_type<T>>;
+  attention_operands<T> x;
+  const T* dy;
+  const of_query* queries;  ///< [items, heads, queries]
+
+  /// Queries that do not exist give no key a weight.
+  MULTIFUSE_HD of_query query(isize item, isize head, isize query) const {
+    if (query >= x.a.queries) return {-hidden_score<compute_type<T>>, compute_type<T>(0)};
+    return queries[(item * x.a.heads + head) * x.a.queries + query];
   }
 };
 
@@ -80,14 +82,10 @@ template <class Tile, attention_gradient Of> struct attention_backward_kernel {
     number sums[R][V] = {};
     for (isize first = at.first_column; first < at.last_column; first += Tile::columns) {
       tile.move_to(block, first);
-      number weights[R][C], slopes[R][C];
-      tile.template products<0>(block, weights);
-      if constexpr (!of_values) tile.template products<1>(block, slopes);
-      if (rule.is_plain() && first + Tile::columns <= at.last_column)
-        make_weights<true>(tile, rule, at, first, of_row, slopes, weights);
+      if (Tile::few < C && tile.has_few_columns())
+        add_columns<Tile::few>(block, tile, rule, at, first, of_row, sums);
       else
-        make_weights<false>(tile, rule, at, first, of_row, slopes, weights);
-      tile.template add_weighted_rows<of_values ? 1 : 0>(block, weights, at.first_result, sums);
+        add_columns<C>(block, tile, rule, at, first, of_row, sums);
     }
     if constexpr (Tile::sharers > 1) {
       MULTIFUSE_UNROLL
@@ -119,14 +117,28 @@ template <class Tile, attention_gradient Of> struct attention_backward_kernel {
     tile.begin(block, {{(rows_are_queries ? q : k).from(at.first_row, 0), right}, {left_values, right_values}});
   }
 
+  template <int Columns, class Block>
+  MULTIFUSE_DEVICE void add_columns(const Block& block, const Tile& tile, const score_rule<T>& rule,
+                                    const attention_assignment& at, isize first, const of_query (&of_row)[R],
+                                    number (&sums)[R][V]) const {
+    number weights[R][Columns], slopes[R][Columns];
+    tile.template products<0>(block, weights);
+    if constexpr (!of_values) tile.template products<1>(block, slopes);
+    if (rule.is_plain() && first + Tile::columns <= at.last_column)
+      make_weights<true>(tile, rule, at, first, of_row, slopes, weights);
+    else
+      make_weights<false>(tile, rule, at, first, of_row, slopes, weights);
+    tile.template add_weighted_rows<of_values ? 1 : 0>(block, weights, at.first_result, sums);
+  }
+
   /// Makes probabilities of scalar products, or their gradients before they are scaled. `Plain`: scores are products, and
   /// all columns of the tile exist.
-  template <bool Plain>
+  template <bool Plain, int Columns>
   MULTIFUSE_DEVICE void make_weights(const Tile& tile, const score_rule<T>& rule, const attention_assignment& at,
-                                     isize first, const of_query (&of_row)[R], const number (&slopes)[R][C],
-                                     number (&weights)[R][C]) const {
+                                     isize first, const of_query (&of_row)[R], const number (&slopes)[R][Columns],
+                                     number (&weights)[R][Columns]) const {
     MULTIFUSE_UNROLL
-    for (int j = 0; j < C; ++j) {
+    for (int j = 0; j < Columns; ++j) {
       const isize column = first + tile.column(j);
       const bool exists = column < at.last_column;
       of_query of_column{};

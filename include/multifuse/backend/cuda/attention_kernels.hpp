@@ -132,40 +132,51 @@ template <class Tile> struct attention_forward_kernel {
     tile.begin(block, {{x.queries(at.item, at.head).from(at.first_row, 0), keys}, {{}, values}});
     for (isize first = at.first_column; first < at.last_column; first += Tile::columns) {
       tile.move_to(block, first);
-      number scores[R][C];
-      tile.template products<0>(block, scores);
-      make_exponents(tile, rule, at, first, scores);
-      MULTIFUSE_UNROLL
-      for (int i = 0; i < R; ++i) {
-        number most_here = most[i];
-        MULTIFUSE_UNROLL
-        for (int j = 0; j < C; ++j) most_here = larger_number()(most_here, scores[i][j]);
-        const number smaller = raise(tile.of_row(block, most_here, larger_number()), most[i]);
-        total[i] *= smaller;
-        MULTIFUSE_UNROLL
-        for (int v = 0; v < V; ++v) sums[i][v] *= smaller;
-        const number base = most[i] == hidden_score<number> ? number(0) : most[i];
-        MULTIFUSE_UNROLL
-        for (int j = 0; j < C; ++j) total[i] += scores[i][j] = power_of_two(scores[i][j] - base);
-      }
-      tile.template add_weighted_rows<1>(block, scores, at.first_result, sums);
+      if (Tile::few < C && tile.has_few_columns())
+        add_columns<Tile::few>(block, tile, rule, at, first, most, total, sums);
+      else
+        add_columns<C>(block, tile, rule, at, first, most, total, sums);
     }
     finish(block, tile, at, most, total, sums);
   }
 
  private:
+  template <int Columns, class Block>
+  MULTIFUSE_DEVICE void add_columns(const Block& block, const Tile& tile, const score_rule<T>& rule,
+                                    const attention_assignment& at, isize first, number (&most)[R], number (&total)[R],
+                                    number (&sums)[R][V]) const {
+    number scores[R][Columns];
+    tile.template products<0>(block, scores);
+    make_exponents(tile, rule, at, first, scores);
+    MULTIFUSE_UNROLL
+    for (int i = 0; i < R; ++i) {
+      number most_here = most[i];
+      MULTIFUSE_UNROLL
+      for (int j = 0; j < Columns; ++j) most_here = larger(most_here, scores[i][j]);
+      const number smaller = raise(tile.of_row(block, most_here, larger_number()), most[i]);
+      total[i] *= smaller;
+      MULTIFUSE_UNROLL
+      for (int v = 0; v < V; ++v) sums[i][v] *= smaller;
+      const number base = most[i] == hidden_score<number> ? number(0) : most[i];
+      MULTIFUSE_UNROLL
+      for (int j = 0; j < Columns; ++j) total[i] += scores[i][j] = power_of_two(scores[i][j] - base);
+    }
+    tile.template add_weighted_rows<1>(block, scores, at.first_result, sums);
+  }
+
   /// Makes exponents of scalar products; minus infinity where there is no query or key.
+  template <int Columns>
   MULTIFUSE_DEVICE void make_exponents(const Tile& tile, const score_rule<T>& rule, const attention_assignment& at,
-                                       isize first, number (&scores)[R][C]) const {
+                                       isize first, number (&scores)[R][Columns]) const {
     if (rule.is_plain() && first + Tile::columns <= at.last_column) {
       MULTIFUSE_UNROLL
       for (int i = 0; i < R; ++i)
         MULTIFUSE_UNROLL
-        for (int j = 0; j < C; ++j) scores[i][j] *= rule.factor;
+        for (int j = 0; j < Columns; ++j) scores[i][j] *= rule.factor;
       return;
     }
     MULTIFUSE_UNROLL
-    for (int j = 0; j < C; ++j) {
+    for (int j = 0; j < Columns; ++j) {
       const isize key = first + tile.column(j);
       const bool shown = key < at.last_column && rule.shows(key);
       MULTIFUSE_UNROLL

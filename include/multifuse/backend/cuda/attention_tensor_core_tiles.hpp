@@ -19,7 +19,7 @@ template <bool Many, int Width> class tensor_core_tile {
   static constexpr int threads = shape::threads, sharers = Many ? 1 : shape::warps;
   static constexpr int rows = Many ? shape::many_rows : shape::few_rows, columns = shape::columns, results = Width;
   static constexpr int columns_of_warp = columns / sharers;
-  static constexpr int R = 2, C = columns_of_warp / 4, V = Width / 4;
+  static constexpr int R = 2, C = columns_of_warp / 4, V = Width / 4, few = 4;
   static constexpr int number_stride = columns + 4;
   template <int Lefts>
   static constexpr std::size_t shared_bytes = std::size_t((Lefts * rows + 4 * columns) * stride) * sizeof(bf16);
@@ -39,13 +39,11 @@ template <bool Many, int Width> class tensor_core_tile {
   MULTIFUSE_DEVICE bool has_results() const { return first_column_ == 0; }
   MULTIFUSE_DEVICE float* numbers() const { return reinterpret_cast<float*>(right_); }
 
-  template <class Block, int N>
-  MULTIFUSE_DEVICE void begin(const Block& block, const tile_operands<bf16> (&operands)[N]) {
+  template <class Block> MULTIFUSE_DEVICE void begin(const Block& block, const tile_operands<bf16> (&operands)[2]) {
     held_ = true;
-    kinds_ = N;
     buffer_ = 0;
     MULTIFUSE_UNROLL
-    for (int which = 0; which < N; ++which) {
+    for (int which = 0; which < 2; ++which) {
       all_[which] = operands[which];
       held_ = held_ && operands[which].left.width <= Width && operands[which].right.width <= Width;
     }
@@ -53,7 +51,7 @@ template <bool Many, int Width> class tensor_core_tile {
     block.sync();  // the operands before have been read
     if (!held_) return;
     MULTIFUSE_UNROLL
-    for (int which = 0; which < N; ++which)
+    for (int which = 0; which < 2; ++which)
       if (operands[which].left.data) begin_copy(block, left_ + which * rows * stride, rows, operands[which].left);
   }
 
@@ -63,24 +61,23 @@ template <bool Many, int Width> class tensor_core_tile {
     if (begun_)
       buffer_ = 1 - buffer_;
     else
-      begin_right(block, first);
+      begin_right(block, buffer_, first);
     begun_ = true;
     block.wait_for_copies();
     block.sync();  // all have arrived, and the columns before have been read
-    if (first + columns < all_[0].right.rows) {
-      buffer_ = 1 - buffer_;
-      begin_right(block, first + columns);
-      buffer_ = 1 - buffer_;
-    }
+    if (first + columns < all_[0].right.rows) begin_right(block, 1 - buffer_, first + columns);
   }
 
-  template <int Which, class Block> MULTIFUSE_DEVICE void products(const Block& block, float (&scores)[R][C]) const {
+  MULTIFUSE_DEVICE bool has_few_columns() const { return all_[0].right.rows - first_ <= 16; }
+
+  template <int Which, int Columns, class Block>
+  MULTIFUSE_DEVICE void products(const Block& block, float (&scores)[R][Columns]) const {
     MULTIFUSE_UNROLL
     for (int i = 0; i < R; ++i)
       MULTIFUSE_UNROLL
-      for (int j = 0; j < C; ++j) scores[i][j] = 0.0f;
+      for (int j = 0; j < Columns; ++j) scores[i][j] = 0.0f;
     const tile_operands<bf16>& x = all_[Which];
-    if (held_) return add_products(block, left_ + Which * rows * stride, slot_of(Which), int(x.left.width), scores);
+    if (held_) return add_products(block, left_ + Which * rows * stride, slot_of(buffer_, Which), int(x.left.width), scores);
     for (isize first = 0; first < x.left.width; first += Width) {
       begin_copy(block, right_, columns, x.right.from(first_, first));
       begin_copy(block, left_, rows, x.left.from(0, first));
@@ -91,11 +88,11 @@ template <bool Many, int Width> class tensor_core_tile {
   }
 
   /// The weights are rounded to bf16, and multiplied in the registers where they are.
-  template <int Which, class Block>
-  MULTIFUSE_DEVICE void add_weighted_rows(const Block& block, const float (&weights)[R][C], isize first_result,
+  template <int Which, int Columns, class Block>
+  MULTIFUSE_DEVICE void add_weighted_rows(const Block& block, const float (&weights)[R][Columns], isize first_result,
                                           float (&sums)[R][V]) const {
     const isize width = all_[Which].right.width - first_result;
-    if (held_) return add_weighted(block, weights, slot_of(Which), int(width), sums);
+    if (held_) return add_weighted(block, weights, slot_of(buffer_, Which), int(width), sums);
     begin_copy(block, right_, columns, all_[Which].right.from(first_, first_result));
     arrive(block);
     add_weighted(block, weights, right_, int(width < Width ? width : Width), sums);
@@ -130,23 +127,22 @@ template <bool Many, int Width> class tensor_core_tile {
 
   /// Two columns of each matrix of 8 belong to a thread.
   MULTIFUSE_DEVICE int column_of_matrices(int j) const { return j / 2 * 8 + lane_ % 4 * 2 + j % 2; }
-  MULTIFUSE_DEVICE bf16* slot_of(int which) const { return right_ + (2 * buffer_ + which) * slot; }
-  MULTIFUSE_DEVICE bool has_few_columns() const { return all_[0].right.rows - first_ <= 16; }
+  MULTIFUSE_DEVICE bf16* slot_of(int buffer, int which) const { return right_ + (2 * buffer + which) * slot; }
 
-  template <class Block> MULTIFUSE_DEVICE void begin_right(const Block& block, isize first) const {
+  template <class Block> MULTIFUSE_DEVICE void begin_right(const Block& block, int buffer, isize first) const {
     MULTIFUSE_UNROLL
     for (int which = 0; which < 2; ++which)
-      if (which < kinds_) begin_copy(block, slot_of(which), columns, all_[which].right.from(first, 0));
+      begin_copy(block, slot_of(buffer, which), columns, all_[which].right.from(first, 0));
   }
 
   /// Copies rows, or begins to, with zeros for those that do not exist and up to a width of whole matrices. Where there
-  /// are no more than 16, the others are not read.
+  /// are few, a warp with all columns reads no others.
   template <class Block>
   MULTIFUSE_DEVICE static void begin_copy(const Block& block, bf16* to, int count, const head_rows<bf16>& from) {
     constexpr int vectors = Width / n;
     const int width = int(from.width < Width ? from.width : Width);
     const int whole_width = (width + 15) / 16 * 16, existing = int(from.rows < count ? from.rows : count);
-    const int column = block.thread() % vectors * n, rows_read = existing > 16 ? count : 16;
+    const int column = block.thread() % vectors * n, rows_read = existing > 16 || sharers > 1 ? count : 16;
     if (column >= whole_width) return;
     for (int row = block.thread() / vectors; row < rows_read; row += threads / vectors) {
       bf16* const vector = to + row * stride + column;
@@ -167,27 +163,19 @@ template <bool Many, int Width> class tensor_core_tile {
     block.sync();
   }
 
-  template <class Block>
+  template <int Columns, class Block>
   MULTIFUSE_DEVICE void add_products(const Block& block, const bf16* left, const bf16* right, int width,
-                                     float (&scores)[R][C]) const {
-    if (!has_few_columns())
-      add_products_of<C / 4>(block, left, right, width, scores);
-    else if (first_column_ == 0)
-      add_products_of<1>(block, left, right, width, scores);
-  }
-  /// For pairs of matrices, that is 16 columns each.
-  template <int Pairs, class Block>
-  MULTIFUSE_DEVICE void add_products_of(const Block& block, const bf16* left, const bf16* right, int width,
-                                        float (&scores)[R][C]) const {
+                                     float (&scores)[R][Columns]) const {
+    constexpr int pairs = Columns / 4;  // of matrices, that is 16 columns each
     left += (first_row_ + lane_ % 16) * stride + lane_ / 16 * 8;
     right += (first_column_ + lane_ / 16 * 8 + lane_ % 8) * stride + lane_ / 8 % 2 * 8;
     for (int k = 0; k < width; k += 16) {
-      bf16_pair a[4], b[Pairs][4];
+      bf16_pair a[4], b[pairs][4];
       block.load_matrices(left + k, a);
       MULTIFUSE_UNROLL
-      for (int p = 0; p < Pairs; ++p) block.load_matrices(right + p * 16 * stride + k, b[p]);
+      for (int p = 0; p < pairs; ++p) block.load_matrices(right + p * 16 * stride + k, b[p]);
       MULTIFUSE_UNROLL
-      for (int p = 0; p < Pairs; ++p)
+      for (int p = 0; p < pairs; ++p)
         MULTIFUSE_UNROLL
         for (int half = 0; half < 2; ++half) {
           const int j = 4 * p + 2 * half;
@@ -197,22 +185,14 @@ template <bool Many, int Width> class tensor_core_tile {
     }
   }
 
-  template <class Block>
-  MULTIFUSE_DEVICE void add_weighted(const Block& block, const float (&weights)[R][C], const bf16* right, int width,
-                                     float (&sums)[R][V]) const {
-    if (!has_few_columns())
-      add_weighted_of<C / 4>(block, weights, right, width, sums);
-    else if (first_column_ == 0)
-      add_weighted_of<1>(block, weights, right, width, sums);
-  }
-  /// For so many times 16 weights in each row.
-  template <int Depth, class Block>
-  MULTIFUSE_DEVICE void add_weighted_of(const Block& block, const float (&weights)[R][C], const bf16* right, int width,
-                                        float (&sums)[R][V]) const {
+  template <int Columns, class Block>
+  MULTIFUSE_DEVICE void add_weighted(const Block& block, const float (&weights)[R][Columns], const bf16* right,
+                                     int width, float (&sums)[R][V]) const {
+    constexpr int depth = Columns / 4;  // 16 weights each
     right += (first_column_ + lane_ % 16) * stride + lane_ / 16 * 8;
-    bf16_pair a[Depth][4];  // a row of scores lies as a row of a factor does
+    bf16_pair a[depth][4];  // a row of scores lies as a row of a factor does
     MULTIFUSE_UNROLL
-    for (int k = 0; k < Depth; ++k)
+    for (int k = 0; k < depth; ++k)
       MULTIFUSE_UNROLL
       for (int matrix = 0; matrix < 4; ++matrix) {
         const float* const two = weights[matrix % 2] + 4 * k + matrix / 2 * 2;
@@ -222,7 +202,7 @@ template <bool Many, int Width> class tensor_core_tile {
     for (int first = 0; first < Width; first += 32) {
       if (first >= width) continue;
       MULTIFUSE_UNROLL
-      for (int k = 0; k < Depth; ++k)
+      for (int k = 0; k < depth; ++k)
         MULTIFUSE_UNROLL
         for (int p = 0; p < 2; ++p) {
           bf16_pair b[4];
@@ -237,7 +217,7 @@ template <bool Many, int Width> class tensor_core_tile {
     }
   }
 
-  int lane_, first_row_, first_column_, buffer_ = 0, kinds_ = 0;
+  int lane_, first_row_, first_column_, buffer_ = 0;
   bf16 *right_, *left_;
   tile_operands<bf16> all_[2];
   isize first_ = 0;

@@ -6,8 +6,9 @@
 ///
 /// A tile has `rows` x `columns` scores, of which each thread keeps R x C in registers: scores [i][j] is that of `row(i)`
 /// and `column(j)`. Of the result it keeps R x V: [i][v] is that of `row(i)` and `result(v)`. Kernels are written for any
-/// tile: `begin` with rows, `move_to` the next columns, then `products` and `add_weighted_rows`. Where warps share rows
-/// (`sharers`), each has columns of its own, and what they have is put together at the end.
+/// tile: `begin` with rows, `move_to` the next columns, then `products` and `add_weighted_rows`. Where there are few columns
+/// (`has_few_columns`), only the first `few` of each thread need to be computed. Where warps share rows (`sharers`), each
+/// has columns of its own, and what they have is put together at the end.
 namespace multifuse::detail {
 
 /// Rows of one head in memory.
@@ -37,7 +38,7 @@ template <class T, int ThreadRows, int ThreadResults = attention_tile<T>::column
   using element = T;
   using number = T;
   static constexpr int threads = shape::threads, sharers = 1;
-  static constexpr int R = ThreadRows, C = shape::columns_of_thread, V = ThreadResults;
+  static constexpr int R = ThreadRows, C = shape::columns_of_thread, V = ThreadResults, few = 1;
   static constexpr int rows = R * shape::groups, columns = shape::columns, results = V * shape::lanes;
   static constexpr int number_stride = columns + n;  // so that neighboring rows start in other banks
   /// For kernels with rows of one or two kinds on the left.
@@ -61,33 +62,31 @@ template <class T, int ThreadRows, int ThreadResults = attention_tile<T>::column
   /// Room for numbers [rows, number_stride], once products are no longer needed.
   MULTIFUSE_DEVICE T* numbers() const { return weights_; }
 
-  template <class Block, int N>
-  MULTIFUSE_DEVICE void begin(const Block&, const tile_operands<T> (&operands)[N]) {
+  template <class Block> MULTIFUSE_DEVICE void begin(const Block&, const tile_operands<T> (&operands)[2]) {
     MULTIFUSE_UNROLL
-    for (int which = 0; which < N; ++which) all_[which] = operands[which];
+    for (int which = 0; which < 2; ++which) all_[which] = operands[which];
   }
   template <class Block> MULTIFUSE_DEVICE void move_to(const Block&, isize first) { first_ = first; }
+  MULTIFUSE_DEVICE bool has_few_columns() const { return all_[0].right.rows - first_ <= few * shape::lanes; }
 
-  /// The scalar products of rows, no more columns of them than there are.
-  template <int Which, class Block> MULTIFUSE_DEVICE void products(const Block& block, T (&scores)[R][C]) const {
+  /// The scalar products of rows, for the first `Columns` of each thread.
+  template <int Which, int Columns, class Block>
+  MULTIFUSE_DEVICE void products(const Block& block, T (&scores)[R][Columns]) const {
     MULTIFUSE_UNROLL
     for (int i = 0; i < R; ++i)
       MULTIFUSE_UNROLL
-      for (int j = 0; j < C; ++j) scores[i][j] = T(0);
-    if (all_[Which].right.rows - first_ > shape::lanes)
-      add_products<C>(block, all_[Which].left, all_[Which].right.from(first_, 0), scores);
-    else
-      add_products<1>(block, all_[Which].left, all_[Which].right.from(first_, 0), scores);
+      for (int j = 0; j < Columns; ++j) scores[i][j] = T(0);
+    add_products(block, all_[Which].left, all_[Which].right.from(first_, 0), scores);
   }
 
   /// Adds the product of weights and the rows on the right, from column `first_result`.
-  template <int Which, class Block>
-  MULTIFUSE_DEVICE void add_weighted_rows(const Block& block, const T (&weights)[R][C], isize first_result,
+  template <int Which, int Columns, class Block>
+  MULTIFUSE_DEVICE void add_weighted_rows(const Block& block, const T (&weights)[R][Columns], isize first_result,
                                           T (&sums)[R][V]) const {
     MULTIFUSE_UNROLL
     for (int i = 0; i < R; ++i)  // those before have been read: the products between waited for all
       MULTIFUSE_UNROLL
-      for (int j = 0; j < C; ++j) weights_[row(i) * number_stride + column(j)] = weights[i][j];
+      for (int j = 0; j < Columns; ++j) weights_[row(i) * number_stride + column(j)] = weights[i][j];
     const head_rows<T> right = all_[Which].right.from(first_, first_result);
     const int existing = int(columns > right.rows ? right.rows : columns);  // (an axis is called rows, too)
     const int depth = (existing + n - 1) / n * n;
@@ -145,7 +144,7 @@ template <class T, int ThreadRows, int ThreadResults = attention_tile<T>::column
   /// For the first Columns x 16 rows of `right`. What was in the operands' memory is gone.
   template <int Columns, class Block>
   MULTIFUSE_DEVICE void add_products(const Block& block, const head_rows<T>& left, const head_rows<T>& right,
-                                     T (&sums)[R][C]) const {
+                                     T (&sums)[R][Columns]) const {
     T* const left_rows = operands_;
     T* const right_rows = left_rows + rows * operand_stride;
     for (isize first = 0; first < left.width; first += shape::depth) {
