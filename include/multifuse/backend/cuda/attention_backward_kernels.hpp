@@ -80,7 +80,7 @@ template <class Tile, attention_gradient Of> struct attention_backward_kernel {
       for (int i = 0; i < R; ++i) of_row[i] = b.query(at.item, at.head, at.first_row + tile.row(i));
     }
     number sums[R][V] = {};
-    for (isize first = at.first_column; first < at.last_column; first += Tile::columns) {
+    for (int first = at.first_column; first < at.last_column; first += Tile::columns) {
       tile.move_to(block, first);
       if (Tile::few < C && tile.has_few_columns())
         add_columns<Tile::few>(block, tile, rule, at, first, of_row, sums);
@@ -93,12 +93,12 @@ template <class Tile, attention_gradient Of> struct attention_backward_kernel {
     }
     MULTIFUSE_UNROLL
     for (int i = 0; i < R; ++i) {
-      const isize row = at.first_row + tile.row(i);
+      const int row = at.first_row + tile.row(i);
       if (row >= plan.rows || !tile.has_results()) continue;
       const isize to = (((at.part * b.x.a.items + at.item) * plan.rows + row) * b.x.a.heads + at.head) * plan.results;
       MULTIFUSE_UNROLL
       for (int v = 0; v < V; ++v) {
-        const isize column = at.first_result + tile.result(v);
+        const int column = at.first_result + tile.result(v);
         if (column < plan.results) gradient.add(to + column, of_values ? sums[i][v] : b.x.a.scale * sums[i][v]);
       }
     }
@@ -119,7 +119,7 @@ template <class Tile, attention_gradient Of> struct attention_backward_kernel {
 
   template <int Columns, class Block>
   MULTIFUSE_DEVICE void add_columns(const Block& block, const Tile& tile, const score_rule<T>& rule,
-                                    const attention_assignment& at, isize first, const of_query (&of_row)[R],
+                                    const attention_assignment& at, int first, const of_query (&of_row)[R],
                                     number (&sums)[R][V]) const {
     number weights[R][Columns], slopes[R][Columns];
     tile.template products<0>(block, weights);
@@ -135,18 +135,18 @@ template <class Tile, attention_gradient Of> struct attention_backward_kernel {
   /// all columns of the tile exist.
   template <bool Plain, int Columns>
   MULTIFUSE_DEVICE void make_weights(const Tile& tile, const score_rule<T>& rule, const attention_assignment& at,
-                                     isize first, const of_query (&of_row)[R], const number (&slopes)[R][Columns],
+                                     int first, const of_query (&of_row)[R], const number (&slopes)[R][Columns],
                                      number (&weights)[R][Columns]) const {
     MULTIFUSE_UNROLL
     for (int j = 0; j < Columns; ++j) {
-      const isize column = first + tile.column(j);
+      const int column = first + tile.column(j);
       const bool exists = column < at.last_column;
       of_query of_column{};
       if constexpr (!rows_are_queries) of_column = b.query(at.item, at.head, column);
       MULTIFUSE_UNROLL
       for (int i = 0; i < R; ++i) {
-        const isize row = at.first_row + tile.row(i);
-        const isize query = rows_are_queries ? row : column, key = rows_are_queries ? column : row;
+        const int row = at.first_row + tile.row(i);
+        const int query = rows_are_queries ? row : column, key = rows_are_queries ? column : row;
         const of_query& of = rows_are_queries ? of_row[i] : of_column;
         number exponent;
         if constexpr (Plain)
@@ -184,7 +184,7 @@ template <class Tile> struct tiled_bias_gradient_kernel {
       for (isize head = own_head; head < a.heads; head += plan.heads)
         for (isize query = query_tile * Tile::rows; query < a.queries; query += plan.query_tiles * Tile::rows)
           for (isize key = key_tile * Tile::columns; key < a.keys; key += plan.key_tiles * Tile::columns)
-            add_tile(block, tile, item, head, query, key, sums);
+            add_tile(block, tile, item, head, int(query), int(key), sums);
     store(block, tile, own_item, own_head, query_tile * Tile::rows, key_tile * Tile::columns, sums);
   }
 
@@ -192,7 +192,7 @@ template <class Tile> struct tiled_bias_gradient_kernel {
   using tile_sums = number[R][C];
 
   template <class Block>
-  MULTIFUSE_DEVICE void add_tile(const Block& block, Tile& tile, isize item, isize head, isize query, isize key,
+  MULTIFUSE_DEVICE void add_tile(const Block& block, Tile& tile, isize item, isize head, int query, int key,
                                  tile_sums& sums) const {
     head_rows<T> keys = b.x.keys(item, head).from(key, 0), values = b.x.values(item, head).from(key, 0);
     if (keys.rows > Tile::columns) keys.rows = values.rows = Tile::columns;
@@ -205,11 +205,11 @@ template <class Tile> struct tiled_bias_gradient_kernel {
     const score_rule<T> rule = b.x.scores(item, head);
     MULTIFUSE_UNROLL
     for (int i = 0; i < R; ++i) {
-      const isize row = query + tile.row(i);
+      const int row = query + tile.row(i);
       const auto of = b.query(item, head, row);
       MULTIFUSE_UNROLL
       for (int j = 0; j < C; ++j) {
-        const isize column = key + tile.column(j);
+        const int column = key + tile.column(j);
         if (row < b.x.a.queries && tile.column(j) < keys.rows && rule.shows(column))
           sums[i][j] += power_of_two(rule(products[i][j], row, column) - of.base) * (slopes[i][j] - of.expected);
       }

@@ -17,15 +17,15 @@ template <class T> struct score_rule {
   using number = compute_type<T>;
   number factor;
   const T* bias;
-  isize of_query, of_key;  ///< elements of the bias from one to the next
+  int of_query, of_key;  ///< elements of the bias from one to the next
   const T* mask;
 
   /// Whether they are products times a factor, no more.
   MULTIFUSE_HD bool is_plain() const { return !mask && !bias; }
-  MULTIFUSE_HD bool shows(isize key) const { return !mask || number(mask[key]) != number(0); }
-  MULTIFUSE_HD number operator()(number product, isize query, isize key) const {
+  MULTIFUSE_HD bool shows(int key) const { return !mask || number(mask[key]) != number(0); }
+  MULTIFUSE_HD number operator()(number product, int query, int key) const {
     if (!bias) return factor * product;
-    return factor * product + binary_logarithm_of_e<number> * number(bias[query * of_query + key * of_key]);
+    return factor * product + binary_logarithm_of_e<number> * number(bias[isize(query) * of_query + isize(key) * of_key]);
   }
 };
 
@@ -46,7 +46,7 @@ template <class T> struct attention_operands {
   /// What makes scores of scalar products.
   MULTIFUSE_HD score_rule<T> scores(isize item, isize head) const {
     return {a.scale * binary_logarithm_of_e<number>, a.bias.first ? a.bias.first + bias_at(item, head, 0, 0) : nullptr,
-            a.bias.query, a.bias.key, a.mask ? a.mask + item * a.keys : nullptr};
+            int(a.bias.query), int(a.bias.key), a.mask ? a.mask + item * a.keys : nullptr};
   }
   MULTIFUSE_HD isize bias_at(isize item, isize head, isize query, isize key) const {
     return item * bias_step + head * a.bias.head + query * a.bias.query + key * a.bias.key;
@@ -55,32 +55,33 @@ template <class T> struct attention_operands {
  private:
   MULTIFUSE_HD head_rows<T> rows(const T* x, isize tokens, isize item, isize head) const {
     const isize width = a.heads * a.head;
-    return {x + item * tokens * width + head * a.head, width, tokens, a.head, vectors};
+    return {x + item * tokens * width + head * a.head, int(width), int(tokens), int(a.head), vectors};
   }
   MULTIFUSE_HD head_rows<T> value_rows(const T* x, isize tokens, isize item, isize head) const {
     const isize width = a.heads * a.value_head;
-    return {x + item * tokens * width + head * a.value_head, width, tokens, a.value_head, value_vectors};
+    return {x + item * tokens * width + head * a.value_head, int(width), int(tokens), int(a.value_head), value_vectors};
   }
 };
 
 /// Which tile of which pass a block computes.
 struct attention_assignment {
-  isize part, item, head, first_row, first_result, first_column, last_column;
+  isize part, item, head;
+  int first_row, first_result, first_column, last_column;
 
   MULTIFUSE_HD attention_assignment(const attention_plan& plan, isize heads, isize block) {
     const isize row_tiles = (plan.rows + plan.rows_of_tile - 1) / plan.rows_of_tile;
     const isize chunks = (plan.results + plan.results_of_tile - 1) / plan.results_of_tile;
-    first_row = block % row_tiles * plan.rows_of_tile;
+    first_row = int(block % row_tiles * plan.rows_of_tile);
     block /= row_tiles;
-    first_result = block % chunks * plan.results_of_tile;
+    first_result = int(block % chunks * plan.results_of_tile);
     block /= chunks;
     head = block % heads;
     block /= heads;
     item = block % (plan.pairs / heads);
     part = block / (plan.pairs / heads);
-    first_column = part * plan.columns_of_part;
-    last_column =
-        first_column + plan.columns_of_part < plan.columns ? first_column + plan.columns_of_part : plan.columns;
+    const isize first = part * plan.columns_of_part, rest = plan.columns - first;
+    first_column = int(first);
+    last_column = int(first + (plan.columns_of_part < rest ? plan.columns_of_part : rest));
   }
 };
 
@@ -130,7 +131,7 @@ template <class Tile> struct attention_forward_kernel {
     keys.rows = values.rows = at.last_column;
     const score_rule<T> rule = x.scores(at.item, at.head);
     tile.begin(block, {{x.queries(at.item, at.head).from(at.first_row, 0), keys}, {{}, values}});
-    for (isize first = at.first_column; first < at.last_column; first += Tile::columns) {
+    for (int first = at.first_column; first < at.last_column; first += Tile::columns) {
       tile.move_to(block, first);
       if (Tile::few < C && tile.has_few_columns())
         add_columns<Tile::few>(block, tile, rule, at, first, most, total, sums);
@@ -143,7 +144,7 @@ template <class Tile> struct attention_forward_kernel {
  private:
   template <int Columns, class Block>
   MULTIFUSE_DEVICE void add_columns(const Block& block, const Tile& tile, const score_rule<T>& rule,
-                                    const attention_assignment& at, isize first, number (&most)[R], number (&total)[R],
+                                    const attention_assignment& at, int first, number (&most)[R], number (&total)[R],
                                     number (&sums)[R][V]) const {
     number scores[R][Columns];
     tile.template products<0>(block, scores);
@@ -167,7 +168,7 @@ template <class Tile> struct attention_forward_kernel {
   /// Makes exponents of scalar products; minus infinity where there is no query or key.
   template <int Columns>
   MULTIFUSE_DEVICE void make_exponents(const Tile& tile, const score_rule<T>& rule, const attention_assignment& at,
-                                       isize first, number (&scores)[R][Columns]) const {
+                                       int first, number (&scores)[R][Columns]) const {
     if (rule.is_plain() && first + Tile::columns <= at.last_column) {
       MULTIFUSE_UNROLL
       for (int i = 0; i < R; ++i)
@@ -177,11 +178,11 @@ template <class Tile> struct attention_forward_kernel {
     }
     MULTIFUSE_UNROLL
     for (int j = 0; j < Columns; ++j) {
-      const isize key = first + tile.column(j);
+      const int key = first + tile.column(j);
       const bool shown = key < at.last_column && rule.shows(key);
       MULTIFUSE_UNROLL
       for (int i = 0; i < R; ++i) {
-        const isize query = at.first_row + tile.row(i);
+        const int query = at.first_row + tile.row(i);
         scores[i][j] = shown && query < x.a.queries ? rule(scores[i][j], query, key) : hidden_score<number>;
       }
     }
@@ -215,13 +216,13 @@ template <class Tile> struct attention_forward_kernel {
     MULTIFUSE_UNROLL
     for (int i = 0; i < R; ++i) {
       const number all = tile.of_row(block, total[i], sum_of_numbers());
-      const isize query = at.first_row + tile.row(i);
+      const int query = at.first_row + tile.row(i);
       if (query >= x.a.queries || !tile.has_results()) continue;
       const number inverse = all == number(0) ? number(0) : number(1) / all;
       const isize row = (at.part * x.a.items + at.item) * x.a.queries + query;
       MULTIFUSE_UNROLL
       for (int v = 0; v < V; ++v) {
-        const isize column = at.first_result + tile.result(v);
+        const int column = at.first_result + tile.result(v);
         if (column < x.a.value_head) y.store((row * x.a.heads + at.head) * x.a.value_head + column, sums[i][v] * inverse);
       }
       if (tile.is_first_of_row() && at.first_result == 0)

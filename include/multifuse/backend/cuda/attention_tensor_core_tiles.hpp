@@ -55,7 +55,7 @@ template <bool Many, int Width> class tensor_core_tile {
       if (operands[which].left.data) begin_copy(block, left_ + which * rows * stride, rows, operands[which].left);
   }
 
-  template <class Block> MULTIFUSE_DEVICE void move_to(const Block& block, isize first) {
+  template <class Block> MULTIFUSE_DEVICE void move_to(const Block& block, int first) {
     first_ = first;
     if (!held_) return;
     if (begun_)
@@ -77,25 +77,25 @@ template <bool Many, int Width> class tensor_core_tile {
       MULTIFUSE_UNROLL
       for (int j = 0; j < Columns; ++j) scores[i][j] = 0.0f;
     const tile_operands<bf16>& x = all_[Which];
-    if (held_) return add_products(block, left_ + Which * rows * stride, slot_of(buffer_, Which), int(x.left.width), scores);
-    for (isize first = 0; first < x.left.width; first += Width) {
+    if (held_) return add_products(block, left_ + Which * rows * stride, slot_of(buffer_, Which), x.left.width, scores);
+    for (int first = 0; first < x.left.width; first += Width) {
       begin_copy(block, right_, columns, x.right.from(first_, first));
       begin_copy(block, left_, rows, x.left.from(0, first));
       arrive(block);
-      add_products(block, left_, right_, int(x.left.width - first < Width ? x.left.width - first : Width), scores);
+      add_products(block, left_, right_, x.left.width - first < Width ? x.left.width - first : Width, scores);
       block.sync();
     }
   }
 
   /// The weights are rounded to bf16, and multiplied in the registers where they are.
   template <int Which, int Columns, class Block>
-  MULTIFUSE_DEVICE void add_weighted_rows(const Block& block, const float (&weights)[R][Columns], isize first_result,
+  MULTIFUSE_DEVICE void add_weighted_rows(const Block& block, const float (&weights)[R][Columns], int first_result,
                                           float (&sums)[R][V]) const {
-    const isize width = all_[Which].right.width - first_result;
-    if (held_) return add_weighted(block, weights, slot_of(buffer_, Which), int(width), sums);
+    const int width = all_[Which].right.width - first_result;
+    if (held_) return add_weighted(block, weights, slot_of(buffer_, Which), width, sums);
     begin_copy(block, right_, columns, all_[Which].right.from(first_, first_result));
     arrive(block);
-    add_weighted(block, weights, right_, int(width < Width ? width : Width), sums);
+    add_weighted(block, weights, right_, width < Width ? width : Width, sums);
     block.sync();
   }
 
@@ -129,7 +129,7 @@ template <bool Many, int Width> class tensor_core_tile {
   MULTIFUSE_DEVICE int column_of_matrices(int j) const { return j / 2 * 8 + lane_ % 4 * 2 + j % 2; }
   MULTIFUSE_DEVICE bf16* slot_of(int buffer, int which) const { return right_ + (2 * buffer + which) * slot; }
 
-  template <class Block> MULTIFUSE_DEVICE void begin_right(const Block& block, int buffer, isize first) const {
+  template <class Block> MULTIFUSE_DEVICE void begin_right(const Block& block, int buffer, int first) const {
     MULTIFUSE_UNROLL
     for (int which = 0; which < 2; ++which)
       begin_copy(block, slot_of(buffer, which), columns, all_[which].right.from(first, 0));
@@ -140,14 +140,14 @@ template <bool Many, int Width> class tensor_core_tile {
   template <class Block>
   MULTIFUSE_DEVICE static void begin_copy(const Block& block, bf16* to, int count, const head_rows<bf16>& from) {
     constexpr int vectors = Width / n;
-    const int width = int(from.width < Width ? from.width : Width);
-    const int whole_width = (width + 15) / 16 * 16, existing = int(from.rows < count ? from.rows : count);
+    const int width = from.width < Width ? from.width : Width;
+    const int whole_width = (width + 15) / 16 * 16, existing = from.rows < count ? from.rows : count;
     const int column = block.thread() % vectors * n, rows_read = existing > 16 || sharers > 1 ? count : 16;
     if (column >= whole_width) return;
     for (int row = block.thread() / vectors; row < rows_read; row += threads / vectors) {
       bf16* const vector = to + row * stride + column;
       const bool exists = row < existing && column < width;
-      const bf16* const first = exists ? from.data + row * from.stride + column : from.data;
+      const bf16* const first = exists ? from.row(row) + column : from.data;
       if (from.in_vectors) {
         block.begin_copy(vector, first, exists);
       } else {
@@ -220,7 +220,7 @@ template <bool Many, int Width> class tensor_core_tile {
   int lane_, first_row_, first_column_, buffer_ = 0;
   bf16 *right_, *left_;
   tile_operands<bf16> all_[2];
-  isize first_ = 0;
+  int first_ = 0;
   bool held_ = false, begun_ = false;
 };
 

@@ -11,14 +11,15 @@
 /// has columns of its own, and what they have is put together at the end.
 namespace multifuse::detail {
 
-/// Rows of one head in memory.
+/// Rows of one head in memory. Their numbers are short, because long ones take twice the registers.
 template <class T> struct head_rows {
   const T* data;
-  isize stride, rows, width;
+  int stride, rows, width;
   bool in_vectors;  ///< every row begins at the address of a vector, and is whole vectors long
 
-  MULTIFUSE_HD head_rows from(isize row, isize column) const {
-    return {data + row * stride + column, stride, rows - row, width - column, in_vectors};
+  MULTIFUSE_HD const T* row(int i) const { return data + isize(i) * stride; }
+  MULTIFUSE_HD head_rows from(int first, int column) const {
+    return {row(first) + column, stride, rows - first, width - column, in_vectors};
   }
 };
 
@@ -66,7 +67,7 @@ template <class T, int ThreadRows, int ThreadResults = attention_tile<T>::column
     MULTIFUSE_UNROLL
     for (int which = 0; which < 2; ++which) all_[which] = operands[which];
   }
-  template <class Block> MULTIFUSE_DEVICE void move_to(const Block&, isize first) { first_ = first; }
+  template <class Block> MULTIFUSE_DEVICE void move_to(const Block&, int first) { first_ = first; }
   MULTIFUSE_DEVICE bool has_few_columns() const { return all_[0].right.rows - first_ <= few * shape::lanes; }
 
   /// The scalar products of rows, for the first `Columns` of each thread.
@@ -81,14 +82,14 @@ template <class T, int ThreadRows, int ThreadResults = attention_tile<T>::column
 
   /// Adds the product of weights and the rows on the right, from column `first_result`.
   template <int Which, int Columns, class Block>
-  MULTIFUSE_DEVICE void add_weighted_rows(const Block& block, const T (&weights)[R][Columns], isize first_result,
+  MULTIFUSE_DEVICE void add_weighted_rows(const Block& block, const T (&weights)[R][Columns], int first_result,
                                           T (&sums)[R][V]) const {
     MULTIFUSE_UNROLL
     for (int i = 0; i < R; ++i)  // those before have been read: the products between waited for all
       MULTIFUSE_UNROLL
       for (int j = 0; j < Columns; ++j) weights_[row(i) * number_stride + column(j)] = weights[i][j];
     const head_rows<T> right = all_[Which].right.from(first_, first_result);
-    const int existing = int(columns > right.rows ? right.rows : columns);  // (an axis is called rows, too)
+    const int existing = columns > right.rows ? right.rows : columns;  // (an axis is called rows, too)
     const int depth = (existing + n - 1) / n * n;
     block.sync();  // the operands before have been read
     copy(block, operands_, results, depth, results, right);
@@ -128,7 +129,7 @@ template <class T, int ThreadRows, int ThreadResults = attention_tile<T>::column
       const int row = i / vectors, column = i % vectors * n;
       widest<T> elements{};
       if (row < from.rows) {
-        const T* const first = from.data + row * from.stride + column;
+        const T* const first = from.row(row) + column;
         if (from.in_vectors) {
           if (column < from.width) elements = read_vector(first);
         } else {
@@ -147,7 +148,7 @@ template <class T, int ThreadRows, int ThreadResults = attention_tile<T>::column
                                      T (&sums)[R][Columns]) const {
     T* const left_rows = operands_;
     T* const right_rows = left_rows + rows * operand_stride;
-    for (isize first = 0; first < left.width; first += shape::depth) {
+    for (int first = 0; first < left.width; first += shape::depth) {
       block.sync();  // the rows before have been read
       copy(block, left_rows, operand_stride, rows, shape::depth, left.from(0, first));
       copy(block, right_rows, operand_stride, Columns * shape::lanes, shape::depth, right.from(0, first));
@@ -171,7 +172,7 @@ template <class T, int ThreadRows, int ThreadResults = attention_tile<T>::column
   int lane_, group_;
   T *weights_, *operands_;
   tile_operands<T> all_[2];
-  isize first_ = 0;
+  int first_ = 0;
 };
 
 }  // namespace multifuse::detail
