@@ -11,8 +11,8 @@ namespace {
 
 using device = check::emulated_gpu<bf16>;
 
-/// Against the definition computed from the same rounded operands, with threads in both orders, which must give the same
-/// bits.
+/// Against the definition computed from the same rounded operands, with threads in both orders, which must give the
+/// same bits.
 void compare(const sizes& n) {
   problem<bf16> found(n), again(n);
   device::descending = false;

@@ -20,7 +20,7 @@ inline constexpr bias_kind all_biases[] = {bias_kind::none,    bias_kind::of_all
 /// Gradients of a bias of queries are sums that cancel, of numbers that are as wrong as a rounded result.
 inline double bf16_tolerance(const sizes& n) { return n.bias == bias_kind::of_queries ? 1.5e-2 : 6e-3; }
 
-/// For tiles of 16 or 64 rows and 64 columns, results of 64 or 128, and depths of 64 or 128 that are held in shared memory.
+/// For tiles of 16 or 64 rows and 64 columns, and results and depths of 64 or 128 that are held in shared memory.
 template <class Compare> void compare_heads_on_tensor_cores(const Compare& compare) {
   for (const isize head : {8, 32, 40, 64, 128}) compare(sizes{1, 1, 20, 21, head, head});
   compare(sizes{1, 1, 5, 70, 128, 24});

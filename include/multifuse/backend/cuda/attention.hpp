@@ -23,8 +23,7 @@ template <class T> bool starts_with_vectors(const T* address, isize head) {
 }
 
 /// The arguments for a run of items; `dy` decides about vectors as well and may be null.
-template <class T>
-attention_operands<T> operands_of_run(attention_arguments<T> a, const item_run& run, const T* dy) {
+template <class T> attention_operands<T> operands_of_run(attention_arguments<T> a, const item_run& run, const T* dy) {
   const isize width = a.heads * a.head, value_width = a.heads * a.value_head;
   a.q += run.first * a.queries * width;
   a.k += run.first * a.keys * width;
@@ -42,7 +41,7 @@ template <class T> struct attention_tiles {
   using tile = attention_tile<T>;
   static constexpr bool backward_is_wide = false;
   template <bool Many, bool Wide>
-  using of = scalar_tile<T, Many ? tile::most_rows_of_thread : 1, tile::columns_of_thread * (Wide ? 2 : 1)>;
+  using of = scalar_tile<T, Many ? tile::most_rows_of_thread : 1, tile::columns_of_thread*(Wide ? 2 : 1)>;
   static bool are_wide(const attention_arguments<T>& a, bool forward) {
     return forward && a.value_head > tile::results;
   }
@@ -117,11 +116,10 @@ template <class D> struct fused_attention {
   static void add_gradient(const attention_backward_operands<T>& b, isize rows, isize columns, isize width,
                            T* gradient) {
     const isize pairs = b.x.a.items * b.x.a.heads;
-    const attention_plan plan = plan_attention<T>(pairs, rows, columns, width, D::multiprocessors(),
-                                                  tiles::are_wide(b.x.a, false));
-    add_parts(plan.parts, pairs * rows * width, gradient, [&](const attention_output<T>& to) {
-      run_tiles<Kernel, tiles::backward_is_wide>(plan, b, plan, to);
-    });
+    const attention_plan plan =
+        plan_attention<T>(pairs, rows, columns, width, D::multiprocessors(), tiles::are_wide(b.x.a, false));
+    add_parts(plan.parts, pairs * rows * width, gradient,
+              [&](const attention_output<T>& to) { run_tiles<Kernel, tiles::backward_is_wide>(plan, b, plan, to); });
   }
 
   static void add_bias_gradient(const attention_backward_operands<T>& b, T* gradient) {
@@ -135,8 +133,7 @@ template <class D> struct fused_attention {
   }
 
   /// Adds to a gradient what `compute(where)` leaves there.
-  template <class Compute>
-  static void add_parts(isize parts, isize elements, T* gradient, const Compute& compute) {
+  template <class Compute> static void add_parts(isize parts, isize elements, T* gradient, const Compute& compute) {
     if (parts == 1) return compute(attention_output<T>{gradient, nullptr});
     const attention_workspace<D, number> numbers(parts * elements);
     compute(attention_output<T>{nullptr, numbers.data()});

@@ -5,9 +5,7 @@ namespace multifuse::detail {
 
 /// What all keys of a query share: the binary logarithm of its normalizer (0 if it has no key), and what softmax takes
 /// from the gradient of every probability, which is the scalar product of the result and its gradient.
-template <class N> struct alignas(2 * sizeof(N)) attention_of_query {
-  N base, expected;
-};
+template <class N> struct alignas(2 * sizeof(N)) attention_of_query { N base, expected; };
 
 template <class T> struct attention_of_query_kernel {
   using number = compute_type<T>;
@@ -63,8 +61,9 @@ template <class Tile, attention_gradient Of> struct attention_backward_kernel {
   using T = typename Tile::element;
   using number = typename Tile::number;
   static constexpr int R = Tile::R, C = Tile::C, V = Tile::V, threads = Tile::threads;
-  static constexpr bool rows_are_queries = Of == attention_gradient::queries, of_values = Of == attention_gradient::values;
-  static constexpr std::size_t shared_bytes = Tile::template shared_bytes<of_values ? 1 : 2>;
+  static constexpr bool rows_are_queries = Of == attention_gradient::queries,
+                        of_values = Of == attention_gradient::values;
+  static constexpr std::size_t shared_bytes = Tile::template shared_bytes < of_values ? 1 : 2 > ;
   attention_backward_operands<T> b;
   attention_plan plan;
   attention_output<T> gradient;
@@ -152,7 +151,8 @@ template <class Tile, attention_gradient Of> struct attention_backward_kernel {
         if constexpr (Plain)
           exponent = rule.factor * weights[i][j];
         else
-          exponent = exists && row < plan.rows && rule.shows(key) ? rule(weights[i][j], query, key) : hidden_score<number>;
+          exponent =
+              exists && row < plan.rows && rule.shows(key) ? rule(weights[i][j], query, key) : hidden_score<number>;
         weights[i][j] = power_of_two(exponent - of.base);
         if constexpr (!of_values) weights[i][j] *= slopes[i][j] - of.expected;
       }
@@ -225,9 +225,8 @@ template <class Tile> struct tiled_bias_gradient_kernel {
     number* const numbers = tile.numbers();
     block.sync();  // the last operands have been read
     MULTIFUSE_UNROLL
-    for (int i = 0; i < R; ++i)
-      MULTIFUSE_UNROLL
-      for (int j = 0; j < C; ++j) numbers[tile.row(i) * Tile::number_stride + tile.column(j)] = sums[i][j];
+    for (int i = 0; i < R; ++i) MULTIFUSE_UNROLL
+    for (int j = 0; j < C; ++j) numbers[tile.row(i) * Tile::number_stride + tile.column(j)] = sums[i][j];
     block.sync();
     const int rows = a.bias.query ? Tile::rows : 1, columns = a.bias.key ? Tile::columns : 1;
     for (int element = block.thread(); element < rows * columns; element += threads) {

@@ -5,8 +5,8 @@
 #include "attention_tensor_core_tiles.hpp"
 
 /// The kernels of fused attention, for tiles of any kind. Each goes over the columns of its rows, computes a tile of
-/// scores, makes weights of them, and adds up weighted rows; no two blocks write the same element, so that results repeat
-/// bit by bit. Powers have base 2 inside.
+/// scores, makes weights of them, and adds up weighted rows; no two blocks write the same element, so that results
+/// repeat bit by bit. Powers have base 2 inside.
 namespace multifuse::detail {
 
 template <class N> inline constexpr N binary_logarithm_of_e = N(1.4426950408889634074);
@@ -25,7 +25,8 @@ template <class T> struct score_rule {
   MULTIFUSE_HD bool shows(int key) const { return !mask || number(mask[key]) != number(0); }
   MULTIFUSE_HD number operator()(number product, int query, int key) const {
     if (!bias) return factor * product;
-    return factor * product + binary_logarithm_of_e<number> * number(bias[isize(query) * of_query + isize(key) * of_key]);
+    return factor * product +
+           binary_logarithm_of_e<number> * number(bias[isize(query) * of_query + isize(key) * of_key]);
   }
 };
 
@@ -171,9 +172,8 @@ template <class Tile> struct attention_forward_kernel {
                                        int first, number (&scores)[R][Columns]) const {
     if (rule.is_plain() && first + Tile::columns <= at.last_column) {
       MULTIFUSE_UNROLL
-      for (int i = 0; i < R; ++i)
-        MULTIFUSE_UNROLL
-        for (int j = 0; j < Columns; ++j) scores[i][j] *= rule.factor;
+      for (int i = 0; i < R; ++i) MULTIFUSE_UNROLL
+      for (int j = 0; j < Columns; ++j) scores[i][j] *= rule.factor;
       return;
     }
     MULTIFUSE_UNROLL
@@ -223,7 +223,8 @@ template <class Tile> struct attention_forward_kernel {
       MULTIFUSE_UNROLL
       for (int v = 0; v < V; ++v) {
         const int column = at.first_result + tile.result(v);
-        if (column < x.a.value_head) y.store((row * x.a.heads + at.head) * x.a.value_head + column, sums[i][v] * inverse);
+        if (column < x.a.value_head)
+          y.store((row * x.a.heads + at.head) * x.a.value_head + column, sums[i][v] * inverse);
       }
       if (tile.is_first_of_row() && at.first_result == 0)
         log_normalizers[((at.part * x.a.items + at.item) * x.a.heads + at.head) * x.a.queries + query] =

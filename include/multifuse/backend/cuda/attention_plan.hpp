@@ -40,8 +40,8 @@ struct attention_plan {
   isize blocks() const { return parts * pairs * quotient_up(results, results_of_tile) * row_tiles(); }
 };
 
-/// Few rows take small tiles; the columns are divided until the device has two blocks for each multiprocessor. `wide`: a
-/// kernel for wide results computes it, if there is one for these rows.
+/// Few rows take small tiles; the columns are divided until the device has two blocks for each multiprocessor. `wide`:
+/// a kernel for wide results computes it, if there is one for these rows.
 template <class T>
 attention_plan plan_attention(isize pairs, isize rows, isize columns, isize results, isize multiprocessors,
                               bool wide = false) {
@@ -73,8 +73,8 @@ template <class T>
 bias_gradient_plan plan_bias_gradient(const attention_arguments<T>& a, isize bias_step, isize multiprocessors) {
   using tile = attention_tile<T>;
   const isize heads = a.bias.head ? a.heads : 1, queries = a.bias.query ? a.queries : 1, keys = a.bias.key ? a.keys : 1;
-  bias_gradient_plan plan{bias_step ? a.items : 1, heads, quotient_up(queries, tile::many_rows), quotient_up(keys, tile::columns),
-                          heads * queries * keys};
+  bias_gradient_plan plan{bias_step ? a.items : 1, heads, quotient_up(queries, tile::many_rows),
+                          quotient_up(keys, tile::columns), heads * queries * keys};
   if (plan.items == 1) plan.parts = smaller(a.items, quotient_up(2 * multiprocessors, plan.blocks()));
   return plan;
 }

@@ -3,10 +3,10 @@
 
 namespace multifuse::detail {
 
-/// A tile for bf16 on tensor cores, with sums of float. With `Many` rows each of four warps has 16 of them and all columns;
-/// with few, the warps share 16 rows and divide the columns. `Width` is that of the result, and of the rows of operands
-/// that shared memory holds: where heads are not wider, rows on the left are read once, and those on the right while the
-/// tile before is computed.
+/// A tile for bf16 on tensor cores, with sums of float. With `Many` rows each of four warps has 16 of them and all
+/// columns; with few, the warps share 16 rows and divide the columns. `Width` is that of the result, and of the rows of
+/// operands that shared memory holds: where heads are not wider, rows on the left are read once, and those on the right
+/// while the tile before is computed.
 template <bool Many, int Width> class tensor_core_tile {
   using shape = attention_tile<bf16>;
   static constexpr int warp_rows = 16;  // as the instruction has
@@ -73,9 +73,8 @@ template <bool Many, int Width> class tensor_core_tile {
   template <int Which, int Columns, class Block>
   MULTIFUSE_DEVICE void products(const Block& block, float (&scores)[R][Columns]) const {
     MULTIFUSE_UNROLL
-    for (int i = 0; i < R; ++i)
-      MULTIFUSE_UNROLL
-      for (int j = 0; j < Columns; ++j) scores[i][j] = 0.0f;
+    for (int i = 0; i < R; ++i) MULTIFUSE_UNROLL
+    for (int j = 0; j < Columns; ++j) scores[i][j] = 0.0f;
     const tile_operands<bf16>& x = all_[Which];
     if (held_) return add_products(block, left_ + Which * rows * stride, slot_of(buffer_, Which), x.left.width, scores);
     for (int first = 0; first < x.left.width; first += Width) {
@@ -105,8 +104,8 @@ template <bool Many, int Width> class tensor_core_tile {
     return operation(value, block.exchange(value, 2));
   }
 
-  /// Puts together what threads of warps that share rows have, in the order of the warps. All threads come here, when the
-  /// products are done.
+  /// Puts together what threads of warps that share rows have, in the order of the warps. All threads come here, when
+  /// the products are done.
   template <int N, class Block, class Operation>
   MULTIFUSE_DEVICE void of_sharers(const Block& block, float (&values)[N], Operation operation) const {
     static_assert(N * threads * sizeof(float) <= shared_bytes<0>);
@@ -175,13 +174,12 @@ template <bool Many, int Width> class tensor_core_tile {
       MULTIFUSE_UNROLL
       for (int p = 0; p < pairs; ++p) block.load_matrices(right + p * 16 * stride + k, b[p]);
       MULTIFUSE_UNROLL
-      for (int p = 0; p < pairs; ++p)
-        MULTIFUSE_UNROLL
-        for (int half = 0; half < 2; ++half) {
-          const int j = 4 * p + 2 * half;
-          block.multiply_add(a, b[p][2 * half], b[p][2 * half + 1], scores[0][j], scores[0][j + 1], scores[1][j],
-                             scores[1][j + 1]);
-        }
+      for (int p = 0; p < pairs; ++p) MULTIFUSE_UNROLL
+      for (int half = 0; half < 2; ++half) {
+        const int j = 4 * p + 2 * half;
+        block.multiply_add(a, b[p][2 * half], b[p][2 * half + 1], scores[0][j], scores[0][j + 1], scores[1][j],
+                           scores[1][j + 1]);
+      }
     }
   }
 
@@ -192,28 +190,26 @@ template <bool Many, int Width> class tensor_core_tile {
     right += (first_column_ + lane_ % 16) * stride + lane_ / 16 * 8;
     bf16_pair a[depth][4];  // a row of scores lies as a row of a factor does
     MULTIFUSE_UNROLL
-    for (int k = 0; k < depth; ++k)
-      MULTIFUSE_UNROLL
-      for (int matrix = 0; matrix < 4; ++matrix) {
-        const float* const two = weights[matrix % 2] + 4 * k + matrix / 2 * 2;
-        a[k][matrix] = pair_of(two[0], two[1]);
-      }
+    for (int k = 0; k < depth; ++k) MULTIFUSE_UNROLL
+    for (int matrix = 0; matrix < 4; ++matrix) {
+      const float* const two = weights[matrix % 2] + 4 * k + matrix / 2 * 2;
+      a[k][matrix] = pair_of(two[0], two[1]);
+    }
     MULTIFUSE_UNROLL
     for (int first = 0; first < Width; first += 32) {
       if (first >= width) continue;
       MULTIFUSE_UNROLL
-      for (int k = 0; k < depth; ++k)
+      for (int k = 0; k < depth; ++k) MULTIFUSE_UNROLL
+      for (int p = 0; p < 2; ++p) {
+        bf16_pair b[4];
+        block.load_transposed_matrices(right + k * 16 * stride + first + p * 16, b);
         MULTIFUSE_UNROLL
-        for (int p = 0; p < 2; ++p) {
-          bf16_pair b[4];
-          block.load_transposed_matrices(right + k * 16 * stride + first + p * 16, b);
-          MULTIFUSE_UNROLL
-          for (int half = 0; half < 2; ++half) {
-            const int v = (first + p * 16 + half * 8) / 4;
-            block.multiply_add(a[k], b[2 * half], b[2 * half + 1], sums[0][v], sums[0][v + 1], sums[1][v],
-                               sums[1][v + 1]);
-          }
+        for (int half = 0; half < 2; ++half) {
+          const int v = (first + p * 16 + half * 8) / 4;
+          block.multiply_add(a[k], b[2 * half], b[2 * half + 1], sums[0][v], sums[0][v + 1], sums[1][v],
+                             sums[1][v + 1]);
         }
+      }
     }
   }
 

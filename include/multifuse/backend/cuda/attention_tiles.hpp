@@ -4,11 +4,11 @@
 
 /// The products inside fused attention, computed by all threads of a block with their accumulators in registers.
 ///
-/// A tile has `rows` x `columns` scores, of which each thread keeps R x C in registers: scores [i][j] is that of `row(i)`
-/// and `column(j)`. Of the result it keeps R x V: [i][v] is that of `row(i)` and `result(v)`. Kernels are written for any
-/// tile: `begin` with rows, `move_to` the next columns, then `products` and `add_weighted_rows`. Where there are few columns
-/// (`has_few_columns`), only the first `few` of each thread need to be computed. Where warps share rows (`sharers`), each
-/// has columns of its own, and what they have is put together at the end.
+/// A tile has `rows` x `columns` scores, of which each thread keeps R x C in registers: scores[i][j] is that of `row(i)`
+/// and `column(j)`. Of the result it keeps R x V: [i][v] is that of `row(i)` and `result(v)`. Kernels are written for
+/// any tile: `begin` with rows, `move_to` the next columns, then `products` and `add_weighted_rows`. Where there are few
+/// columns (`has_few_columns`), only the first `few` of each thread need to be computed. Where warps share rows
+/// (`sharers`), each has columns of its own, and what they have is put together at the end.
 namespace multifuse::detail {
 
 /// Rows of one head in memory. Their numbers are short, because long ones take twice the registers.
@@ -24,9 +24,7 @@ template <class T> struct head_rows {
 };
 
 /// What a tile multiplies: rows on the left (from its first one) with rows on the right, which are its columns.
-template <class T> struct tile_operands {
-  head_rows<T> left, right;
-};
+template <class T> struct tile_operands { head_rows<T> left, right; };
 
 /// A tile for elements that are computed with as they are. A thread has R of its rows, and V columns of the result.
 template <class T, int ThreadRows, int ThreadResults = attention_tile<T>::columns_of_thread> class scalar_tile {
@@ -45,7 +43,7 @@ template <class T, int ThreadRows, int ThreadResults = attention_tile<T>::column
   /// For kernels with rows of one or two kinds on the left.
   template <int Lefts>
   static constexpr std::size_t shared_bytes =
-      sizeof(T) * std::size_t(rows * number_stride + (for_rows > for_results ? for_rows : for_results));
+      sizeof(T) * std::size_t(rows* number_stride + (for_rows > for_results ? for_rows : for_results));
 
   template <class Block>
   MULTIFUSE_DEVICE explicit scalar_tile(const Block& block)
@@ -74,9 +72,8 @@ template <class T, int ThreadRows, int ThreadResults = attention_tile<T>::column
   template <int Which, int Columns, class Block>
   MULTIFUSE_DEVICE void products(const Block& block, T (&scores)[R][Columns]) const {
     MULTIFUSE_UNROLL
-    for (int i = 0; i < R; ++i)
-      MULTIFUSE_UNROLL
-      for (int j = 0; j < Columns; ++j) scores[i][j] = T(0);
+    for (int i = 0; i < R; ++i) MULTIFUSE_UNROLL
+    for (int j = 0; j < Columns; ++j) scores[i][j] = T(0);
     add_products(block, all_[Which].left, all_[Which].right.from(first_, 0), scores);
   }
 
@@ -87,7 +84,7 @@ template <class T, int ThreadRows, int ThreadResults = attention_tile<T>::column
     MULTIFUSE_UNROLL
     for (int i = 0; i < R; ++i)  // those before have been read: the products between waited for all
       MULTIFUSE_UNROLL
-      for (int j = 0; j < Columns; ++j) weights_[row(i) * number_stride + column(j)] = weights[i][j];
+    for (int j = 0; j < Columns; ++j) weights_[row(i) * number_stride + column(j)] = weights[i][j];
     const head_rows<T> right = all_[Which].right.from(first_, first_result);
     const int existing = columns > right.rows ? right.rows : columns;  // (an axis is called rows, too)
     const int depth = (existing + n - 1) / n * n;
@@ -104,9 +101,8 @@ template <class T, int ThreadRows, int ThreadResults = attention_tile<T>::column
         for (int v = 0; v < V; v += n) {
           const widest<T> b = read_vector(operands_ + (k + e) * results + result(v));
           MULTIFUSE_UNROLL
-          for (int i = 0; i < R; ++i)
-            MULTIFUSE_UNROLL
-            for (int c = 0; c < n; ++c) sums[i][v + c] += left[i].at[e] * b.at[c];
+          for (int i = 0; i < R; ++i) MULTIFUSE_UNROLL
+          for (int c = 0; c < n; ++c) sums[i][v + c] += left[i].at[e] * b.at[c];
         }
       }
     }
@@ -161,9 +157,8 @@ template <class T, int ThreadRows, int ThreadResults = attention_tile<T>::column
         for (int i = 0; i < R; ++i) {
           const widest<T> a = read_vector(left_rows + row(i) * operand_stride + k);
           MULTIFUSE_UNROLL
-          for (int j = 0; j < Columns; ++j)
-            MULTIFUSE_UNROLL
-            for (int e = 0; e < n; ++e) sums[i][j] += a.at[e] * b[j].at[e];
+          for (int j = 0; j < Columns; ++j) MULTIFUSE_UNROLL
+          for (int e = 0; e < n; ++e) sums[i][j] += a.at[e] * b[j].at[e];
         }
       }
     }

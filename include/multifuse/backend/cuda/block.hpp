@@ -78,10 +78,11 @@ struct device_block {
     return __shfl_xor_sync(0xFFFFFFFFu, value, bits);
   }
 
-  // Tensor cores (compute capability 8.0), all threads of a warp together. A thread stands at row lane / 4 of matrices of
-  // 8 x 8, and has elements 2 (lane % 4) and the one after it.
+  // Tensor cores (compute capability 8.0), all threads of a warp together. A thread stands at row lane / 4 of matrices
+  // of 8 x 8, and has elements 2 (lane % 4) and the one after it.
 
-  /// Four matrices of 8 x 8 in shared memory: lane l says where row l % 8 of matrix l / 8 begins, at an aligned address.
+  /// Four matrices of 8 x 8 in shared memory: lane l says where row l % 8 of matrix l / 8 begins, at the address of a
+  /// vector.
   MULTIFUSE_DEVICE void load_matrices(const bf16* row, bf16_pair (&to)[4]) const {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                  : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
@@ -95,8 +96,8 @@ struct device_block {
                  : "r"(shared_address(row))
                  : "memory");
   }
-  /// c[16, 8] += a[16, 16] b[16, 8] (PTX: mma.m16n8k16). `a`: upper left, lower left, upper right and lower right matrix;
-  /// `upper` and `lower`: those of b, transposed; `c`: of the thread's row, and of the one 8 below.
+  /// c[16, 8] += a[16, 16] b[16, 8] (PTX: mma.m16n8k16). `a`: upper left, lower left, upper right and lower right
+  /// matrix; `upper` and `lower`: those of b, transposed; `c`: of the thread's row, and of the one 8 below.
   MULTIFUSE_DEVICE void multiply_add(const bf16_pair (&a)[4], bf16_pair upper, bf16_pair lower, float& c0, float& c1,
                                      float& c2, float& c3) const {
     asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
