@@ -17,8 +17,8 @@ namespace mf = multifuse;
 using mf::isize;
 
 /// Runs the threads of a block on the host, each until it has to wait for others, and each warp until it has to wait
-/// for other warps, in ascending or descending order: where a wait is missing, one of the orders reads what is not there
-/// yet, or no longer. Shared memory begins as NaN.
+/// for other warps, in ascending or descending order: where a wait is missing, one of the orders reads what is not yet
+/// there, or no longer. Shared memory begins as NaN.
 class emulated_block {
   struct alignas(16) vector_bytes {
     unsigned char bytes[32];

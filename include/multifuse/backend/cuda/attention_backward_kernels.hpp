@@ -130,8 +130,8 @@ template <class Tile, attention_gradient Of> struct attention_backward_kernel {
     tile.template add_weighted_rows<of_values ? 1 : 0>(block, weights, at.first_result, sums);
   }
 
-  /// Makes probabilities of scalar products, or their gradients before they are scaled. `Plain`: scores are products, and
-  /// all columns of the tile exist.
+  /// Makes probabilities of scalar products, or their gradients before they are scaled. `Plain`: scores are products,
+  /// and all columns of the tile exist.
   template <bool Plain, int Columns>
   MULTIFUSE_DEVICE void make_weights(const Tile& tile, const score_rule<T>& rule, const attention_assignment& at,
                                      int first, const of_query (&of_row)[R], const number (&slopes)[R][Columns],

@@ -4,9 +4,9 @@
 
 /// The products inside fused attention, computed by all threads of a block with their accumulators in registers.
 ///
-/// A tile has `rows` x `columns` scores, of which each thread keeps R x C in registers: scores[i][j] is that of `row(i)`
-/// and `column(j)`. Of the result it keeps R x V: [i][v] is that of `row(i)` and `result(v)`. Kernels are written for
-/// any tile: `begin` with rows, `move_to` the next columns, then `products` and `add_weighted_rows`. Where there are few
+/// A tile has `rows` x `columns` scores, of which each thread keeps R x C in registers: [i][j] is that of `row(i)` and
+/// `column(j)`. Of the result it keeps R x V: [i][v] is that of `row(i)` and `result(v)`. Kernels are written for any
+/// tile: `begin` with rows, `move_to` the next columns, then `products` and `add_weighted_rows`. Where there are few
 /// columns (`has_few_columns`), only the first `few` of each thread need to be computed. Where warps share rows
 /// (`sharers`), each has columns of its own, and what they have is put together at the end.
 namespace multifuse::detail {
