@@ -36,13 +36,15 @@ template <class T> MULTIFUSE_DEVICE void write_vector(T* to, const widest<T>& el
 
 /// The larger of two numbers; NaN is larger than any.
 template <class N> MULTIFUSE_HD inline N larger(N a, N b) { return a > b || a != a ? a : b; }
+MULTIFUSE_HD inline float larger(float a, float b) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-template <> __device__ inline float larger<float>(float a, float b) {
   float result;
   asm("max.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(a), "f"(b));
   return result;
-}
+#else
+  return larger<float>(a, b);
 #endif
+}
 
 /// Two elements of a row of bf16 in one register, the first in the lower half.
 using bf16_pair = std::uint32_t;
