@@ -126,7 +126,7 @@ if ((${#parity_sources[@]})) && built cuda_parity "${parity_sources[@]}"; then
     result skipped "there is no compute-sanitizer"
   else
     # memcheck counts an error on purpose as well; watching shared memory is slow, so a few sizes of attention are enough
-    refused="*cannot be captured*" many="*on a GPU: heads*,*on a GPU: numbers*"
+    refused="*cannot be captured*" many="*on a GPU: heads*,*on a GPU: numbers*,*tensor cores, sizes*"
     run memcheck 100 "$sanitizer" --tool memcheck --error-exitcode 1 "$objects/cuda_parity" \
       --test-case-exclude="$refused"
     run racecheck 60 "$sanitizer" --tool racecheck --error-exitcode 1 --kernel-name kernel_substring=multifuse \

@@ -1,5 +1,5 @@
 // The kernels of fused attention on a GPU, without one: their blocks run on the host, thread by thread.
-#include "../support/attention_reference.hpp"
+#include "../support/attention_cases.hpp"
 #include "../support/emulated_blocks.hpp"
 
 namespace mf = multifuse;
@@ -18,12 +18,7 @@ template <class T> void compare(const sizes& n, double tolerance, isize multipro
   check_all("emulated", found, reference(problem<T>(n)), tolerance);
   device::descending = true;
   again.template compute<device>();
-  CHECK(again.y == found.y);
-  CHECK(again.log_normalizers == found.log_normalizers);
-  CHECK(again.dq == found.dq);
-  CHECK(again.dk == found.dk);
-  CHECK(again.dv == found.dv);
-  CHECK(again.dbias == found.dbias);
+  check_same_bits(again, found);
 }
 
 }  // namespace
@@ -50,29 +45,16 @@ TEST_CASE("device attention: a handful of queries and many keys, and the other w
 }
 
 TEST_CASE("device attention: biases of all kinds") {
-  for (const auto bias :
-       {bias_kind::of_all, bias_kind::of_heads, bias_kind::of_keys, bias_kind::of_queries, bias_kind::of_item_pairs})
+  for (const auto bias : all_biases)
     compare<float>({4, 2, 5, 19, 8, 4, bias, bias == bias_kind::of_all}, 1e-5);
   compare<float>({2, 1, 70, 66, 4, 4, bias_kind::of_keys}, 2e-5);
   compare<float>({2, 1, 66, 70, 4, 4, bias_kind::of_queries}, 2e-5);
 }
 
 TEST_CASE("device attention: a query without a key has a normalizer of minus infinity, NaN has not") {
-  using device = check::emulated_gpu<float>;
   for (const isize processors : {1, 20}) {
-    device::processors = processors;
-    problem<float> hidden({1, 1, 2, 130, 4, 4, bias_kind::none, true});
-    std::fill(hidden.mask.begin(), hidden.mask.end(), 0.0f);
-    hidden.compute<device>();
-    for (const float each : hidden.log_normalizers) CHECK(each == -INFINITY);
-    for (const float each : hidden.y) CHECK(each == 0);
-    for (const float each : hidden.dq) CHECK(each == 1);
-    problem<float> broken({1, 1, 2, 130, 4, 4});
-    broken.q[4] = NAN;
-    broken.compute<device>();
-    CHECK(std::isnan(broken.log_normalizers[1]));
-    CHECK(std::isnan(broken.y[4]));
-    CHECK(std::isfinite(broken.y[0]));
+    check::emulated_gpu<float>::processors = processors;
+    check_hidden_queries<check::emulated_gpu<float>>();
   }
 }
 

@@ -1,7 +1,8 @@
-// Fused attention on a GPU against its definition; the same kernels run on the host in cuda_attention.cpp.
+// Fused attention on a GPU against its definition; the same kernels run on the host in cuda_attention.cpp and
+// cuda_attention_bf16.cpp.
 #include <multifuse/backend/cuda/cuda.hpp>
 
-#include "../support/attention_reference.hpp"
+#include "../support/attention_cases.hpp"
 
 namespace {
 
@@ -16,12 +17,10 @@ template <class T> void compare(const sizes& n, double tolerance) {
   found.template compute<mf::cuda<T>>();
   check_all("cuda", found, expected, tolerance);
   again.template compute<mf::cuda<T>>();
-  CHECK(again.y == found.y);
-  CHECK(again.dq == found.dq);
-  CHECK(again.dk == found.dk);
-  CHECK(again.dv == found.dv);
-  CHECK(again.dbias == found.dbias);
+  check_same_bits(again, found);
 }
+
+void compare_bf16(const sizes& n) { compare<mf::bf16>(n, bf16_tolerance(n)); }
 
 }  // namespace
 
@@ -44,10 +43,30 @@ TEST_CASE("fused attention on a GPU: a handful of queries or keys beside many, i
 }
 
 TEST_CASE("fused attention on a GPU: bias and mask, and their gradients") {
-  for (const auto bias : {bias_kind::none, bias_kind::of_all, bias_kind::of_heads, bias_kind::of_keys,
-                          bias_kind::of_queries, bias_kind::of_item_pairs})
+  for (const auto bias : all_biases)
     for (const bool mask : {false, true}) {
       compare<float>({4, 3, 70, 130, 12, 16, bias, mask}, 5e-5);
       compare<double>({4, 2, 4, 300, 5, 3, bias, mask}, 1e-12);
     }
+}
+
+TEST_CASE("fused attention on a GPU: a query without a key has a normalizer of minus infinity, NaN has not") {
+  check_hidden_queries<mf::cuda<float>>();
+  check_hidden_queries<mf::cuda<mf::bf16>>();
+}
+
+TEST_CASE("fused attention on a GPU: tensor cores") {
+  compare_heads_on_tensor_cores(compare_bf16);
+  compare_tokens_on_tensor_cores(compare_bf16);
+  compare_biases_on_tensor_cores(compare_bf16);
+}
+
+TEST_CASE("fused attention on a GPU: tensor cores, sizes of models and parts of the keys") {
+  for (const isize head : {32, 64, 128}) {
+    compare_bf16({2, 2, 200, 300, head, head});
+    compare_bf16({1, 2, 4, 3000, head, head});
+    compare_bf16({1, 2, 3000, 4, head, head});
+  }
+  compare_bf16({1, 2, 5, 1000, 24, 40, bias_kind::of_keys, true});
+  compare_bf16({2, 3, 200, 130, 64, 64, bias_kind::of_all, true});
 }

@@ -2,14 +2,37 @@
 #include <cmath>
 
 #include "../../core/math.hpp"
-#include "attention_tiles.hpp"
+#include "attention_tensor_core_tiles.hpp"
 
-/// The kernels of fused attention. Each goes over the columns of its rows, computes a tile of scores, makes weights of
-/// them, and adds up weighted rows; no two blocks write the same element, so that results repeat bit by bit.
+/// The kernels of fused attention, for tiles of any kind. Each goes over the columns of its rows, computes a tile of
+/// scores, makes weights of them, and adds up weighted rows; no two blocks write the same element, so that results
+/// repeat bit by bit. Powers have base 2 inside.
 namespace multifuse::detail {
+
+template <class N> inline constexpr N binary_logarithm_of_e = N(1.4426950408889634074);
+template <class N> inline constexpr N logarithm_of_2 = N(0.69314718055994530942);
+
+/// What makes binary logarithms of weights of the scalar products of one head.
+template <class T> struct score_rule {
+  using number = compute_type<T>;
+  number factor;
+  const T* bias;
+  int of_query, of_key;  ///< elements of the bias from one to the next
+  const T* mask;
+
+  /// Whether they are products times a factor, no more.
+  MULTIFUSE_HD bool is_plain() const { return !mask && !bias; }
+  MULTIFUSE_HD bool shows(int key) const { return !mask || number(mask[key]) != number(0); }
+  MULTIFUSE_HD number operator()(number product, int query, int key) const {
+    if (!bias) return factor * product;
+    return factor * product +
+           binary_logarithm_of_e<number> * number(bias[isize(query) * of_query + isize(key) * of_key]);
+  }
+};
 
 /// What the kernels read, of items whose biases are `bias_step` elements apart.
 template <class T> struct attention_operands {
+  using number = compute_type<T>;
   attention_arguments<T> a;
   isize bias_step;
   bool vectors, value_vectors;  ///< heads of queries and keys, and of values, consist of whole vectors
@@ -21,11 +44,10 @@ template <class T> struct attention_operands {
     return value_rows(y, a.queries, item, head);
   }
 
-  /// The score of a query and a key from their scalar product; minus infinity for a key that is hidden.
-  MULTIFUSE_HD T score(T product, isize item, isize head, isize query, isize key) const {
-    if (a.mask && a.mask[item * a.keys + key] == T(0)) return hidden_score<T>;
-    const T scaled = a.scale * product;
-    return a.bias.first ? scaled + a.bias.first[bias_at(item, head, query, key)] : scaled;
+  /// What makes scores of scalar products.
+  MULTIFUSE_HD score_rule<T> scores(isize item, isize head) const {
+    return {a.scale * binary_logarithm_of_e<number>, a.bias.first ? a.bias.first + bias_at(item, head, 0, 0) : nullptr,
+            int(a.bias.query), int(a.bias.key), a.mask ? a.mask + item * a.keys : nullptr};
   }
   MULTIFUSE_HD isize bias_at(isize item, isize head, isize query, isize key) const {
     return item * bias_step + head * a.bias.head + query * a.bias.query + key * a.bias.key;
@@ -34,318 +56,206 @@ template <class T> struct attention_operands {
  private:
   MULTIFUSE_HD head_rows<T> rows(const T* x, isize tokens, isize item, isize head) const {
     const isize width = a.heads * a.head;
-    return {x + item * tokens * width + head * a.head, width, tokens, a.head, vectors};
+    return {x + item * tokens * width + head * a.head, int(width), int(tokens), int(a.head), vectors};
   }
   MULTIFUSE_HD head_rows<T> value_rows(const T* x, isize tokens, isize item, isize head) const {
     const isize width = a.heads * a.value_head;
-    return {x + item * tokens * width + head * a.value_head, width, tokens, a.value_head, value_vectors};
+    return {x + item * tokens * width + head * a.value_head, int(width), int(tokens), int(a.value_head), value_vectors};
   }
 };
 
 /// Which tile of which pass a block computes.
 struct attention_assignment {
-  isize part, item, head, first_row, first_result, first_column, last_column;
+  isize part, item, head;
+  int first_row, first_result, first_column, last_column;
 
   MULTIFUSE_HD attention_assignment(const attention_plan& plan, isize heads, isize block) {
     const isize row_tiles = (plan.rows + plan.rows_of_tile - 1) / plan.rows_of_tile;
     const isize chunks = (plan.results + plan.results_of_tile - 1) / plan.results_of_tile;
-    first_row = block % row_tiles * plan.rows_of_tile;
+    first_row = int(block % row_tiles * plan.rows_of_tile);
     block /= row_tiles;
-    first_result = block % chunks * plan.results_of_tile;
+    first_result = int(block % chunks * plan.results_of_tile);
     block /= chunks;
     head = block % heads;
     block /= heads;
     item = block % (plan.pairs / heads);
     part = block / (plan.pairs / heads);
-    first_column = part * plan.columns_of_part;
-    last_column =
-        first_column + plan.columns_of_part < plan.columns ? first_column + plan.columns_of_part : plan.columns;
+    const isize first = part * plan.columns_of_part, rest = plan.columns - first;
+    first_column = int(first);
+    last_column = int(first + (plan.columns_of_part < rest ? plan.columns_of_part : rest));
   }
 };
 
-/// The larger of two numbers; NaN is larger than any.
-template <class T> MULTIFUSE_HD T larger(T a, T b) { return a > b || a != a ? a : b; }
+/// Where a kernel leaves results: as elements, or as numbers of a part, which are put together later.
+template <class T> struct attention_output {
+  T* elements;
+  compute_type<T>* numbers;  ///< null where there is one part
 
-/// The most, or the sum, of a value over the threads that share a row.
-template <class T, class Block> MULTIFUSE_DEVICE T most_of_row(const Block& block, T value) {
-  for (int bits = attention_tile<T>::lanes / 2; bits > 0; bits /= 2) value = larger(value, block.exchange(value, bits));
-  return value;
-}
-template <class T, class Block> MULTIFUSE_DEVICE T sum_of_row(const Block& block, T value) {
-  for (int bits = attention_tile<T>::lanes / 2; bits > 0; bits /= 2) value += block.exchange(value, bits);
-  return value;
-}
+  MULTIFUSE_HD void store(isize at, compute_type<T> value) const {
+    if (numbers)
+      numbers[at] = value;
+    else
+      elements[at] = T(value);
+  }
+  MULTIFUSE_HD void add(isize at, compute_type<T> value) const {
+    store(at, numbers ? value : compute_type<T>(elements[at]) + value);
+  }
+};
+
+struct larger_number {
+  template <class N> MULTIFUSE_HD N operator()(N a, N b) const { return larger(a, b); }
+};
+struct sum_of_numbers {
+  template <class N> MULTIFUSE_HD N operator()(N a, N b) const { return a + b; }
+};
 
 /// softmax(scores) v for a tile of queries, from a running maximum and sum (Milakov and Gimelshein 2018). Writes
 /// results [parts, items, queries, width of values] and the logarithms of their normalizers [parts, items, heads,
 /// queries].
-template <class T, int R, int V> struct attention_forward_kernel {
-  using tile = attention_tile<T>;
-  static constexpr int threads = tile::threads;
-  static constexpr std::size_t shared_bytes = attention_shared<T, R, V>::bytes;
+template <class Tile> struct attention_forward_kernel {
+  using T = typename Tile::element;
+  using number = typename Tile::number;
+  static constexpr int R = Tile::R, C = Tile::C, V = Tile::V, threads = Tile::threads;
+  static constexpr std::size_t shared_bytes = Tile::template shared_bytes<1>;
   attention_operands<T> x;
   attention_plan plan;
-  T *y, *log_normalizers;
+  attention_output<T> y;
+  number* log_normalizers;
 
   template <class Block> MULTIFUSE_DEVICE void operator()(const Block& block) const {
-    const attention_shared<T, R, V> shared(block);
-    const attention_place<T> place(block);
+    Tile tile(block);
     const attention_assignment at(plan, x.a.heads, block.index());
-    T sums[R][V] = {}, most[R], total[R] = {};
+    number sums[R][V] = {}, most[R], total[R] = {};  // a thread's part of the total
     MULTIFUSE_UNROLL
-    for (int i = 0; i < R; ++i) most[i] = hidden_score<T>;
-    const head_rows<T> queries = x.queries(at.item, at.head).from(at.first_row, 0);
+    for (int i = 0; i < R; ++i) most[i] = hidden_score<number>;
     head_rows<T> keys = x.keys(at.item, at.head), values = x.values(at.item, at.head);
     keys.rows = values.rows = at.last_column;
-    for (isize first = at.first_column; first < at.last_column; first += tile::columns) {
-      T scores[R][tile::columns_of_thread];
-      row_products(block, shared, queries, keys.from(first, 0), scores);
+    const score_rule<T> rule = x.scores(at.item, at.head);
+    tile.begin(block, {{x.queries(at.item, at.head).from(at.first_row, 0), keys}, {{}, values}});
+    for (int first = at.first_column; first < at.last_column; first += Tile::columns) {
+      tile.move_to(block, first);
+      if (Tile::few < C && tile.has_few_columns())
+        add_columns<Tile::few>(block, tile, rule, at, first, most, total, sums);
+      else
+        add_columns<C>(block, tile, rule, at, first, most, total, sums);
+    }
+    finish(block, tile, at, most, total, sums);
+  }
+
+ private:
+  template <int Columns, class Block>
+  MULTIFUSE_DEVICE void add_columns(const Block& block, const Tile& tile, const score_rule<T>& rule,
+                                    const attention_assignment& at, int first, number (&most)[R], number (&total)[R],
+                                    number (&sums)[R][V]) const {
+    number scores[R][Columns];
+    tile.template products<0>(block, scores);
+    make_exponents(tile, rule, at, first, scores);
+    MULTIFUSE_UNROLL
+    for (int i = 0; i < R; ++i) {
+      number most_here = most[i];
+      MULTIFUSE_UNROLL
+      for (int j = 0; j < Columns; ++j) most_here = larger(most_here, scores[i][j]);
+      const number smaller = raise(tile.of_row(block, most_here, larger_number()), most[i]);
+      total[i] *= smaller;
+      MULTIFUSE_UNROLL
+      for (int v = 0; v < V; ++v) sums[i][v] *= smaller;
+      const number base = most[i] == hidden_score<number> ? number(0) : most[i];
+      MULTIFUSE_UNROLL
+      for (int j = 0; j < Columns; ++j) total[i] += scores[i][j] = power_of_two(scores[i][j] - base);
+    }
+    tile.template add_weighted_rows<1>(block, scores, at.first_result, sums);
+  }
+
+  /// Makes exponents of scalar products; minus infinity where there is no query or key.
+  template <int Columns>
+  MULTIFUSE_DEVICE void make_exponents(const Tile& tile, const score_rule<T>& rule, const attention_assignment& at,
+                                       int first, number (&scores)[R][Columns]) const {
+    if (rule.is_plain() && first + Tile::columns <= at.last_column) {
+      MULTIFUSE_UNROLL
+      for (int i = 0; i < R; ++i) MULTIFUSE_UNROLL
+      for (int j = 0; j < Columns; ++j) scores[i][j] *= rule.factor;
+      return;
+    }
+    MULTIFUSE_UNROLL
+    for (int j = 0; j < Columns; ++j) {
+      const int key = first + tile.column(j);
+      const bool shown = key < at.last_column && rule.shows(key);
       MULTIFUSE_UNROLL
       for (int i = 0; i < R; ++i) {
-        const isize query = at.first_row + place.row(i);
-        T most_here = most[i];
-        MULTIFUSE_UNROLL
-        for (int j = 0; j < tile::columns_of_thread; ++j) {
-          const isize key = first + place.column(j);
-          const bool exists = query < x.a.queries && key < at.last_column;
-          scores[i][j] = exists ? x.score(scores[i][j], at.item, at.head, query, key) : hidden_score<T>;
-          most_here = larger(most_here, scores[i][j]);
-        }
-        most_here = most_of_row(block, most_here);
-        const bool any = most_here != hidden_score<T>;
-        const T smaller = any ? math::exp(most[i] - most_here) : T(1);
-        most[i] = most_here;
-        T total_here = T(0);
-        MULTIFUSE_UNROLL
-        for (int j = 0; j < tile::columns_of_thread; ++j) {
-          const T weight = any ? math::exp(scores[i][j] - most_here) : T(0);
-          shared.scores[place.row(i) * shared.score_stride + place.column(j)] = weight;
-          total_here += weight;
-        }
+        const int query = at.first_row + tile.row(i);
+        scores[i][j] = shown && query < x.a.queries ? rule(scores[i][j], query, key) : hidden_score<number>;
+      }
+    }
+  }
+
+  /// Replaces the maximum and says what sums relative to the one before have to be multiplied with.
+  MULTIFUSE_DEVICE static number raise(number to, number& most) {
+    const number before = most;
+    most = to;
+    return to == hidden_score<number> ? number(1) : power_of_two(before - to);
+  }
+
+  template <class Block>
+  MULTIFUSE_DEVICE void finish(const Block& block, const Tile& tile, const attention_assignment& at, number (&most)[R],
+                               number (&total)[R], number (&sums)[R][V]) const {
+    if constexpr (Tile::sharers > 1) {
+      number of_all[R];
+      MULTIFUSE_UNROLL
+      for (int i = 0; i < R; ++i) of_all[i] = most[i];
+      tile.of_sharers(block, of_all, larger_number());
+      MULTIFUSE_UNROLL
+      for (int i = 0; i < R; ++i) {
+        const number smaller = raise(of_all[i], most[i]);
+        total[i] *= smaller;
         MULTIFUSE_UNROLL
         for (int v = 0; v < V; ++v) sums[i][v] *= smaller;
-        total[i] = total[i] * smaller + sum_of_row(block, total_here);
+        tile.of_sharers(block, sums[i], sum_of_numbers());
       }
-      add_weighted_rows(block, shared, values.from(first, at.first_result), sums);
+      tile.of_sharers(block, total, sum_of_numbers());
     }
     MULTIFUSE_UNROLL
     for (int i = 0; i < R; ++i) {
-      const isize query = at.first_row + place.row(i);
-      if (query >= x.a.queries) continue;
-      const T inverse = total[i] == T(0) ? T(0) : T(1) / total[i];
+      const number all = tile.of_row(block, total[i], sum_of_numbers());
+      const int query = at.first_row + tile.row(i);
+      if (query >= x.a.queries || !tile.has_results()) continue;
+      const number inverse = all == number(0) ? number(0) : number(1) / all;
       const isize row = (at.part * x.a.items + at.item) * x.a.queries + query;
       MULTIFUSE_UNROLL
       for (int v = 0; v < V; ++v) {
-        const isize column = at.first_result + result_column<T>(place.lane, v);
-        if (column < x.a.value_head) y[(row * x.a.heads + at.head) * x.a.value_head + column] = sums[i][v] * inverse;
+        const int column = at.first_result + tile.result(v);
+        if (column < x.a.value_head)
+          y.store((row * x.a.heads + at.head) * x.a.value_head + column, sums[i][v] * inverse);
       }
-      if (place.lane == 0 && at.first_result == 0)
+      if (tile.is_first_of_row() && at.first_result == 0)
         log_normalizers[((at.part * x.a.items + at.item) * x.a.heads + at.head) * x.a.queries + query] =
-            total[i] == T(0) ? hidden_score<T> : most[i] + std::log(total[i]);
+            all == number(0) ? hidden_score<number> : most[i] * logarithm_of_2<number> + std::log(all);
     }
   }
 };
 
 /// Results of parts of the keys become the result of all, an element in a call.
 template <class T> struct attention_combine_kernel {
-  const T *part_y, *part_log_normalizers;
-  T *y, *log_normalizers;
+  using number = compute_type<T>;
+  const number *part_y, *part_log_normalizers;
+  T* y;
+  number* log_normalizers;
   isize parts, items, heads, queries, value_head;
 
   MULTIFUSE_HD void operator()(isize row, isize column) const {
     const isize head = column / value_head, width = heads * value_head, rows = items * queries;
     const isize at = (row / queries * heads + head) * queries + row % queries, numbers = rows * heads;
-    T most = hidden_score<T>;
-    for (isize part = 0; part < parts; ++part) most = larger(most, part_log_normalizers[part * numbers + at]);
-    T total = T(0), sum = T(0);
+    number most = hidden_score<number>;
+    for (isize part = 0; part < parts; ++part) most = larger_number()(most, part_log_normalizers[part * numbers + at]);
+    number total = number(0), sum = number(0);
     for (isize part = 0; part < parts; ++part) {
-      const T one = part_log_normalizers[part * numbers + at];
-      const T weight = one == hidden_score<T> ? T(0) : math::exp(one - most);
+      const number one = part_log_normalizers[part * numbers + at];
+      const number weight = one == hidden_score<number> ? number(0) : math::exp(one - most);
       total += weight;
       sum += weight * part_y[(part * rows + row) * width + column];
     }
-    y[row * width + column] = total == T(0) ? T(0) : sum / total;
-    if (column % value_head == 0) log_normalizers[at] = total == T(0) ? hidden_score<T> : most + std::log(total);
-  }
-};
-
-/// What the backward kernels read besides.
-template <class T> struct attention_backward_operands {
-  attention_operands<T> x;
-  const T *dy, *log_normalizers;
-  const T* expected;  ///< of the gradients of the probabilities [items, heads, queries]; see attention_expected_kernel
-
-  MULTIFUSE_HD T probability(T product, isize item, isize head, isize query, isize key) const {
-    const T score = x.score(product, item, head, query, key);
-    return score == hidden_score<T> ? T(0) : math::exp(score - log_normalizers[number_of(item, head, query)]);
-  }
-  MULTIFUSE_HD T score_gradient(T product, T probability_gradient, isize item, isize head, isize query,
-                                isize key) const {
-    const T p = probability(product, item, head, query, key);
-    return p * (probability_gradient - expected[number_of(item, head, query)]);
-  }
-  MULTIFUSE_HD isize number_of(isize item, isize head, isize query) const {
-    return (item * x.a.heads + head) * x.a.queries + query;
-  }
-};
-
-/// The scalar product of each result and its gradient: what softmax takes from the gradient of every probability.
-template <class T> struct attention_expected_kernel {
-  static constexpr bool works_on_a_row = true;
-  const T *y, *dy;
-  T* expected;
-  isize heads, queries, value_head;
-
-  MULTIFUSE_HD void operator()(isize pair, isize query) const {
-    const isize at = ((pair / heads * queries + query) * heads + pair % heads) * value_head;
-    T sum = T(0);
-    for (isize c = 0; c < value_head; ++c) sum += y[at + c] * dy[at + c];
-    expected[pair * queries + query] = sum;
-  }
-};
-
-/// Which gradient a backward kernel computes, and what its rows are.
-enum class attention_gradient { queries, keys, values };
-
-/// The gradient of queries, keys or values for a tile of them. Adds to the gradient if `parts` is 1, else writes
-/// partial gradients [parts, items, tokens, width].
-template <class T, int R, attention_gradient Of> struct attention_backward_kernel {
-  using tile = attention_tile<T>;
-  static constexpr int threads = tile::threads;
-  static constexpr std::size_t shared_bytes = attention_shared<T, R>::bytes;
-  static constexpr bool rows_are_queries = Of == attention_gradient::queries;
-  attention_backward_operands<T> b;
-  attention_plan plan;
-  T* gradient;
-
-  template <class Block> MULTIFUSE_DEVICE void operator()(const Block& block) const {
-    const attention_shared<T, R> shared(block);
-    const attention_place<T> place(block);
-    const attention_assignment at(plan, b.x.a.heads, block.index());
-    const head_rows<T> q = b.x.queries(at.item, at.head), k = b.x.keys(at.item, at.head);
-    const head_rows<T> dy = b.x.results(b.dy, at.item, at.head), v = b.x.values(at.item, at.head);
-    const head_rows<T> left = (rows_are_queries ? q : k).from(at.first_row, 0);
-    const head_rows<T> left_values = (rows_are_queries ? dy : v).from(at.first_row, 0);
-    head_rows<T> right = rows_are_queries ? k : q, right_values = rows_are_queries ? v : dy;
-    right.rows = right_values.rows = at.last_column;
-    T sums[R][tile::columns_of_thread] = {};
-    for (isize first = at.first_column; first < at.last_column; first += tile::columns) {
-      T products[R][tile::columns_of_thread], slopes[R][tile::columns_of_thread];
-      row_products(block, shared, left, right.from(first, 0), products);
-      if constexpr (Of != attention_gradient::values)
-        row_products(block, shared, left_values, right_values.from(first, 0), slopes);
-      MULTIFUSE_UNROLL
-      for (int i = 0; i < R; ++i) {
-        const isize row = at.first_row + place.row(i);
-        MULTIFUSE_UNROLL
-        for (int j = 0; j < tile::columns_of_thread; ++j) {
-          const isize column = first + place.column(j);
-          const isize query = rows_are_queries ? row : column, key = rows_are_queries ? column : row;
-          T weight = T(0);
-          if (row < plan.rows && column < at.last_column) {
-            if constexpr (Of == attention_gradient::values)
-              weight = b.probability(products[i][j], at.item, at.head, query, key);
-            else
-              weight = b.x.a.scale * b.score_gradient(products[i][j], slopes[i][j], at.item, at.head, query, key);
-          }
-          shared.scores[place.row(i) * shared.score_stride + place.column(j)] = weight;
-        }
-      }
-      if constexpr (Of == attention_gradient::values)
-        add_weighted_rows(block, shared, right_values.from(first, at.first_result), sums);
-      else
-        add_weighted_rows(block, shared, right.from(first, at.first_result), sums);
-    }
-    MULTIFUSE_UNROLL
-    for (int i = 0; i < R; ++i) {
-      const isize row = at.first_row + place.row(i);
-      if (row >= plan.rows) continue;
-      T* const to = gradient + ((at.part * b.x.a.items + at.item) * plan.rows + row) * b.x.a.heads * plan.results +
-                    at.head * plan.results;
-      MULTIFUSE_UNROLL
-      for (int c = 0; c < tile::columns_of_thread; ++c) {
-        const isize column = at.first_result + result_column<T>(place.lane, c);
-        if (column < plan.results) to[column] = plan.parts == 1 ? to[column] + sums[i][c] : sums[i][c];
-      }
-    }
-  }
-};
-
-/// The gradient of a bias. Adds to it if `parts` is 1, else writes partial gradients, laid out as the bias, one after
-/// the other.
-template <class T> struct tiled_bias_gradient_kernel {
-  using tile = attention_tile<T>;
-  static constexpr int R = tile::most_rows_of_thread, threads = tile::threads;
-  static constexpr std::size_t shared_bytes = attention_shared<T, R>::bytes;
-  attention_backward_operands<T> b;
-  bias_gradient_plan plan;
-  T* gradient;
-
-  template <class Block> MULTIFUSE_DEVICE void operator()(const Block& block) const {
-    const attention_arguments<T>& a = b.x.a;
-    const attention_place<T> place(block);
-    constexpr isize rows = attention_shared<T, R>::rows;
-    isize rest = block.index();
-    const isize key_tile = rest % plan.key_tiles;
-    rest /= plan.key_tiles;
-    const isize query_tile = rest % plan.query_tiles;
-    rest /= plan.query_tiles;
-    const isize own_head = rest % plan.heads, own_item = rest / plan.heads;  // or the part, where all items share
-    T sums[R][tile::columns_of_thread] = {};
-    for (isize item = own_item; item < a.items; item += plan.items * plan.parts)
-      for (isize head = own_head; head < a.heads; head += plan.heads)
-        for (isize query = query_tile * rows; query < a.queries; query += plan.query_tiles * rows)
-          for (isize key = key_tile * tile::columns; key < a.keys; key += plan.key_tiles * tile::columns)
-            add_tile(block, place, item, head, query, key, sums);
-    store(block, place, own_item, own_head, query_tile * rows, key_tile * tile::columns, sums);
-  }
-
- private:
-  using tile_sums = T[R][tile::columns_of_thread];
-
-  template <class Block>
-  MULTIFUSE_DEVICE void add_tile(const Block& block, const attention_place<T>& place, isize item, isize head,
-                                 isize query, isize key, tile_sums& sums) const {
-    const attention_shared<T, R> shared(block);
-    tile_sums products, slopes;
-    row_products(block, shared, b.x.queries(item, head).from(query, 0), b.x.keys(item, head).from(key, 0), products);
-    row_products(block, shared, b.x.results(b.dy, item, head).from(query, 0), b.x.values(item, head).from(key, 0),
-                 slopes);
-    MULTIFUSE_UNROLL
-    for (int i = 0; i < R; ++i)
-      MULTIFUSE_UNROLL
-      for (int j = 0; j < tile::columns_of_thread; ++j)
-        if (query + place.row(i) < b.x.a.queries && key + place.column(j) < b.x.a.keys)
-          sums[i][j] += b.score_gradient(products[i][j], slopes[i][j], item, head, query + place.row(i),
-                                         key + place.column(j));
-  }
-
-  /// Sums over the rows or columns of the tile where they share elements: one thread for each element, in a fixed
-  /// order.
-  template <class Block>
-  MULTIFUSE_DEVICE void store(const Block& block, const attention_place<T>& place, isize item, isize head, isize query,
-                              isize key, const tile_sums& sums) const {
-    const attention_shared<T, R> shared(block);
-    const attention_arguments<T>& a = b.x.a;
-    MULTIFUSE_UNROLL
-    for (int i = 0; i < R; ++i)
-      MULTIFUSE_UNROLL
-      for (int j = 0; j < tile::columns_of_thread; ++j)
-        shared.scores[place.row(i) * shared.score_stride + place.column(j)] = sums[i][j];
-    block.sync();
-    const int rows = a.bias.query ? shared.rows : 1, columns = a.bias.key ? tile::columns : 1;
-    for (int element = block.thread(); element < rows * columns; element += threads) {
-      const int row = element / columns, column = element % columns;
-      if (query + row >= a.queries || key + column >= a.keys) continue;
-      T total = T(0);
-      for (int r = row; r < (a.bias.query ? row + 1 : shared.rows); ++r)
-        for (int c = column; c < (a.bias.key ? column + 1 : tile::columns); ++c)
-          total += shared.scores[r * shared.score_stride + c];
-      if (plan.parts == 1)
-        gradient[b.x.bias_at(item, head, query + row, key + column)] += total;
-      else
-        gradient[item * plan.elements + b.x.bias_at(0, head, query + row, key + column)] = total;
-    }
+    y[row * width + column] = T(total == number(0) ? number(0) : sum / total);
+    if (column % value_head == 0)
+      log_normalizers[at] = total == number(0) ? hidden_score<number> : most + std::log(total);
   }
 };
 

@@ -14,8 +14,18 @@ template <class T> struct attention_tile {
   static constexpr int lanes = 16, groups = 8, threads = lanes * groups;
   static constexpr int columns_of_thread = 4, columns = lanes * columns_of_thread;
   static constexpr int most_rows_of_thread = sizeof(T) > 4 ? 4 : 8;  // so that accumulators stay in registers
-  static constexpr int wide_columns_of_thread = 8;  // of results, in kernels with registers for it
   static constexpr int depth = int(128 / sizeof(T));                 // of the products, at a time
+  static constexpr int few_rows = groups, many_rows = groups * most_rows_of_thread;
+  static constexpr int results = columns, wide_results = 2 * columns;
+  static constexpr bool few_rows_have_wide_results = false;
+};
+
+/// For tensor cores: warps have 16 rows each, or share 16 rows and divide the columns.
+template <> struct attention_tile<bf16> {
+  static constexpr int warps = 4, threads = 32 * warps, columns = 64;
+  static constexpr int few_rows = 16, many_rows = few_rows * warps;
+  static constexpr int results = 64, wide_results = 128;
+  static constexpr bool few_rows_have_wide_results = true;
 };
 
 /// How one pass is divided: tiles of rows, parts of the width of the result, and parts of the columns where there are
@@ -30,17 +40,16 @@ struct attention_plan {
   isize blocks() const { return parts * pairs * quotient_up(results, results_of_tile) * row_tiles(); }
 };
 
-/// Few rows take small tiles; the columns are divided until the device has two blocks for each multiprocessor. `wide`: there
-/// is a kernel for wide results of large tiles.
+/// Few rows take small tiles; the columns are divided until the device has two blocks for each multiprocessor. `wide`:
+/// a kernel for wide results computes it, if there is one for these rows.
 template <class T>
 attention_plan plan_attention(isize pairs, isize rows, isize columns, isize results, isize multiprocessors,
                               bool wide = false) {
   using tile = attention_tile<T>;
-  const isize few = 2 * tile::groups;
   attention_plan plan{pairs, rows, columns, results, 0, 0, columns, 1};
-  plan.rows_of_tile = tile::groups * (rows <= few ? 1 : tile::most_rows_of_thread);
-  wide = wide && results > tile::columns && plan.rows_of_tile > tile::groups;
-  plan.results_of_tile = tile::lanes * (wide ? tile::wide_columns_of_thread : tile::columns_of_thread);
+  const bool few = rows <= 16;
+  plan.rows_of_tile = few ? tile::few_rows : tile::many_rows;
+  plan.results_of_tile = wide && (!few || tile::few_rows_have_wide_results) ? tile::wide_results : tile::results;
   const isize blocks = plan.blocks(), wanted = 2 * multiprocessors, tiles = quotient_up(columns, tile::columns);
   if (blocks < wanted && tiles > 1) {
     const isize tiles_of_part = quotient_up(tiles, smaller(tiles, quotient_up(wanted, blocks)));
@@ -63,10 +72,9 @@ struct bias_gradient_plan {
 template <class T>
 bias_gradient_plan plan_bias_gradient(const attention_arguments<T>& a, isize bias_step, isize multiprocessors) {
   using tile = attention_tile<T>;
-  const isize rows = tile::groups * tile::most_rows_of_thread;
   const isize heads = a.bias.head ? a.heads : 1, queries = a.bias.query ? a.queries : 1, keys = a.bias.key ? a.keys : 1;
-  bias_gradient_plan plan{bias_step ? a.items : 1, heads, quotient_up(queries, rows), quotient_up(keys, tile::columns),
-                          heads * queries * keys};
+  bias_gradient_plan plan{bias_step ? a.items : 1, heads, quotient_up(queries, tile::many_rows),
+                          quotient_up(keys, tile::columns), heads * queries * keys};
   if (plan.items == 1) plan.parts = smaller(a.items, quotient_up(2 * multiprocessors, plan.blocks()));
   return plan;
 }

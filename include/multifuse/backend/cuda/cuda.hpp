@@ -81,7 +81,7 @@ template <class T> struct cuda {
              beta, y);
   }
 
-  static void attention_forward(const attention_arguments<T>& arguments, T* y, T* log_normalizers) {
+  static void attention_forward(const attention_arguments<T>& arguments, T* y, compute_type<T>* log_normalizers) {
     detail::fused_attention<cuda>::forward(arguments, y, log_normalizers);
   }
   static void attention_backward(const attention_arguments<T>& arguments, const attention_gradients<T>& gradients) {
