@@ -1,5 +1,5 @@
 #pragma once
-#include "../../core/types.hpp"
+#include "../../core/bf16.hpp"
 
 /// How work is laid out over the threads of a device. Plain arithmetic without CUDA, so that it is tested without a GPU.
 namespace multifuse::detail {
@@ -64,8 +64,9 @@ constexpr launch_grid grid_for_row_sum(isize results, isize reduced) {
 }
 
 /// The sum of x[r * stride] over r = lane, lane + lanes ... below `reduced`.
-template <class T> MULTIFUSE_HD T strided_sum(const T* x, isize reduced, isize stride, isize lane, isize lanes) {
-  T total = T(0);
+template <class T>
+MULTIFUSE_HD compute_type<T> strided_sum(const T* x, isize reduced, isize stride, isize lane, isize lanes) {
+  compute_type<T> total = 0;
   for (isize r = lane; r < reduced; r += lanes) total += x[r * stride];
   return total;
 }
