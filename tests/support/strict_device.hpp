@@ -4,6 +4,7 @@
 #include <cstring>
 #include <multifuse/backend/cpu/cpu.hpp>
 #include <multifuse/backend/cuda/column_major.hpp>
+#include <multifuse/backend/cuda/launch.hpp>
 #include <string>
 #include <type_traits>
 
@@ -87,8 +88,10 @@ template <class T> struct strict {
     std::memcpy(bytes, &kernel, sizeof(Kernel));
     const Kernel& carried = *reinterpret_cast<const Kernel*>(bytes);
     const strict_memory::opened access;
-    for (isize row = rows - 1; row >= 0; --row)
-      for (isize column = columns - 1; column >= 0; --column) carried(row, column);
+    if constexpr (requires { Kernel::at_once; })
+      if (mf::detail::computes_vectors(columns, kernel))
+        return visit(rows, columns / Kernel::at_once, mf::detail::vector_kernel<Kernel>{carried});
+    visit(rows, columns, carried);
   }
 
   using C = mf::compute_type<T>;
@@ -116,6 +119,10 @@ template <class T> struct strict {
   }
 
  private:
+  template <class Kernel> static void visit(isize rows, isize columns, const Kernel& kernel) {
+    for (isize row = rows - 1; row >= 0; --row)
+      for (isize column = columns - 1; column >= 0; --column) kernel(row, column);
+  }
   template <class R>
   static void multiply_into(isize batch, isize m, isize n, isize k, C alpha, mf::matrix<const T> a,
                             mf::matrix<const T> b, C beta, mf::matrix<R> c) {

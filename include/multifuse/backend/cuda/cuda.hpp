@@ -21,6 +21,15 @@ template <class T> struct fill_kernel {
   T* to;
   T value;
   MULTIFUSE_HD void operator()(isize, isize i) const { to[i] = value; }
+
+  static constexpr int at_once = widest_vector<T>;
+  bool holds_vectors() const { return detail::holds_vectors(to); }
+  MULTIFUSE_HD void compute_vector(isize, isize first) const {
+    widest<T> values;
+    MULTIFUSE_UNROLL
+    for (int lane = 0; lane < at_once; ++lane) values.at[lane] = value;
+    write_vector(to + first, values);
+  }
 };
 
 }  // namespace detail
@@ -54,7 +63,10 @@ template <class T> struct cuda {
 
   template <class Kernel> static void for_each(isize rows, isize columns, const Kernel& kernel) {
     if (rows < 1 || columns < 1) return;
-    launch("for_each", detail::grid_for(rows, columns), detail::for_each_kernel<Kernel>, rows, columns, kernel);
+    if constexpr (requires { Kernel::at_once; })
+      if (detail::computes_vectors(columns, kernel))
+        return launch_for_each(rows, columns / Kernel::at_once, detail::vector_kernel<Kernel>{kernel});
+    launch_for_each(rows, columns, kernel);
   }
 
   static void multiply(isize batch, isize m, isize n, isize k, compute_type<T> alpha, matrix<const T> a,
@@ -117,6 +129,10 @@ template <class T> struct cuda {
   static isize multiprocessors() { return detail::multiprocessor_count(); }
 
  private:
+  template <class Kernel> static void launch_for_each(isize rows, isize columns, const Kernel& kernel) {
+    launch("for_each", detail::grid_for(rows, columns), detail::for_each_kernel<Kernel>, rows, columns, kernel);
+  }
+
   template <class R>
   static void sum_into(isize outer, isize reduced, isize inner, const T* x, compute_type<T> beta, R* y) {
     if (outer < 1 || inner < 1) return;

@@ -49,6 +49,20 @@ MULTIFUSE_HD void visit_elements(const thread_place& at, isize rows, isize colum
     for (isize column = at.column; column < columns; column += at.column_step) kernel(row, column);
 }
 
+/// True if a kernel is to be called for `Kernel::at_once` neighboring columns at a time (see `backend`).
+template <class Kernel> bool computes_vectors(isize columns, const Kernel& kernel) {
+  if constexpr (requires { Kernel::at_once; })
+    return columns % Kernel::at_once == 0 && kernel.holds_vectors();
+  else
+    return false;
+}
+
+/// A kernel as one over the vectors of each row.
+template <class Kernel> struct vector_kernel {
+  Kernel kernel;
+  MULTIFUSE_HD void operator()(isize row, isize vector) const { kernel.compute_vector(row, vector * Kernel::at_once); }
+};
+
 /// The grid for a sum over the middle of [outer, reduced, inner] with inner > 1: x runs along the results, y along the
 /// reduced axis, whose `block_y` partial sums meet in shared memory.
 constexpr launch_grid grid_for_sum(isize results, isize reduced) {
