@@ -54,7 +54,8 @@ memory=$(awk '/^MemAvailable/ {print int($2 / 2097152)}' /proc/meminfo)
 ((memory < jobs)) && jobs=$((memory < 1 ? 1 : memory))
 
 # The sources to compile: the timing program first, then the parity program where its headers are.
-sources=(benchmarks/cuda/time_blocks.cu)
+timing_sources=(benchmarks/cuda/time_blocks.cu benchmarks/cuda/time_bf16.cu)
+sources=("${timing_sources[@]}")
 missing=()
 for header in Eigen/Core doctest/doctest.h; do has_header "$header" || missing+=("$header"); done
 if ((${#missing[@]} == 0)); then
@@ -72,9 +73,11 @@ else
   result skipped "parity: headers are missing: ${missing[*]}"
 fi
 
-# Compiles one source; the object is there only if that succeeded.
+# Compiles one source; the object is there only if that succeeded. What the host does is timed as well, so it is optimized.
 compile() {
-  timeout 300 "$nvcc" "${flags[@]}" -Itests -x cu -c "$1" -o "$objects/$(basename "$1").o" >"$logs/$(basename "$1").log" 2>&1
+  local optimized=()
+  [[ $1 == benchmarks/* ]] && optimized=(-O2)
+  timeout 300 "$nvcc" "${flags[@]}" ${optimized[@]+"${optimized[@]}"} -Itests -x cu -c "$1" -o "$objects/$(basename "$1").o" >"$logs/$(basename "$1").log" 2>&1
 }
 running=0
 for source in "${sources[@]}"; do
@@ -133,13 +136,13 @@ if ((${#parity_sources[@]})) && built cuda_parity "${parity_sources[@]}"; then
       "$objects/cuda_parity" --test-case-exclude="$refused,$many"
   fi
 fi
-if built time_blocks benchmarks/cuda/time_blocks.cu; then
+if built time_blocks "${timing_sources[@]}"; then
   remaining=$((530 - SECONDS))
   run timing $((remaining > 20 ? remaining : 20)) "$objects/time_blocks" 0.5
 fi
 
 for name in parity timing; do
-  [[ -s $logs/$name.log ]] && echo && grep -E '^\||^float32|^TF32|multiprocessors' "$logs/$name.log"
+  [[ -s $logs/$name.log ]] && echo && grep -E '^\||^float32|^TF32|^bf16|multiprocessors' "$logs/$name.log"
 done
 echo
 finish
