@@ -27,7 +27,8 @@ add_test(NAME cuda.parity COMMAND cuda_parity)
 set_tests_properties(cuda.parity PROPERTIES SKIP_RETURN_CODE 77 LABELS cuda TIMEOUT 600)
 
 # The timing program of benchmarks/cuda/run_on_device.sh.
-add_executable(time_blocks ${PROJECT_SOURCE_DIR}/benchmarks/cuda/time_blocks.cu)
+add_executable(time_blocks ${PROJECT_SOURCE_DIR}/benchmarks/cuda/time_blocks.cu
+               ${PROJECT_SOURCE_DIR}/benchmarks/cuda/time_bf16.cu)
 target_link_libraries(time_blocks PRIVATE multifuse_nvcc)
 
 add_executable(example_on_a_gpu ${PROJECT_SOURCE_DIR}/examples/on_a_gpu.cu)

@@ -4,7 +4,8 @@
 #   benchmarks/cuda/run_on_device.sh [FOLDER FOR LOGS, default build/device]
 # Needs nvcc, g++ and cuBLASLt. The parity check needs the headers of Eigen and doctest as well (and nlohmann/json for the
 # training test): where they are not installed, name folders that hold them in MULTIFUSE_INCLUDES, separated by colons.
-# The card's settings stay as they are.
+# Golden tensors of MBT are checked on the GPU as well where MULTIFUSE_GOLDEN_DIR (default ../shared/golden) has them. The
+# card's settings stay as they are.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 
@@ -54,7 +55,8 @@ memory=$(awk '/^MemAvailable/ {print int($2 / 2097152)}' /proc/meminfo)
 ((memory < jobs)) && jobs=$((memory < 1 ? 1 : memory))
 
 # The sources to compile: the timing program first, then the parity program where its headers are.
-sources=(benchmarks/cuda/time_blocks.cu)
+timing_sources=(benchmarks/cuda/time_blocks.cu benchmarks/cuda/time_bf16.cu)
+sources=("${timing_sources[@]}")
 missing=()
 for header in Eigen/Core doctest/doctest.h; do has_header "$header" || missing+=("$header"); done
 if ((${#missing[@]} == 0)); then
@@ -66,15 +68,27 @@ if ((${#missing[@]} == 0)); then
     fi
     parity_sources+=("$source")
   done
+  golden=${MULTIFUSE_GOLDEN_DIR:-../shared/golden}/mbt_a.safetensors
+  if [[ ! -r $golden ]] || ! has_header nlohmann/json.hpp; then
+    result skipped "golden tensors of MBT: $golden or nlohmann/json.hpp is missing"
+  elif mkdir "$objects/golden" && g++ -std=c++20 tests/golden/generate_config.cpp -o "$objects/generate_config" "${flags[@]:4}" &&
+    "$objects/generate_config" "$(realpath "$golden")" mbt "$objects/golden/mbt.hpp"; then
+    flags+=(-I"$objects")
+    parity_sources+=(tests/golden/mbt.cpp tests/golden/mbt_bf16.cpp)
+  else
+    result failed "golden tensors of MBT: their configuration is not made"
+  fi
   sources+=("${parity_sources[@]}")
 else
   parity_sources=()
   result skipped "parity: headers are missing: ${missing[*]}"
 fi
 
-# Compiles one source; the object is there only if that succeeded.
+# Compiles one source; the object is there only if that succeeded. What the host does is timed as well, so it is optimized.
 compile() {
-  timeout 300 "$nvcc" "${flags[@]}" -Itests -x cu -c "$1" -o "$objects/$(basename "$1").o" >"$logs/$(basename "$1").log" 2>&1
+  local optimized=()
+  [[ $1 == benchmarks/* ]] && optimized=(-O2)
+  timeout 300 "$nvcc" "${flags[@]}" ${optimized[@]+"${optimized[@]}"} -Itests -x cu -c "$1" -o "$objects/$(basename "$1").o" >"$logs/$(basename "$1").log" 2>&1
 }
 running=0
 for source in "${sources[@]}"; do
@@ -133,13 +147,13 @@ if ((${#parity_sources[@]})) && built cuda_parity "${parity_sources[@]}"; then
       "$objects/cuda_parity" --test-case-exclude="$refused,$many"
   fi
 fi
-if built time_blocks benchmarks/cuda/time_blocks.cu; then
+if built time_blocks "${timing_sources[@]}"; then
   remaining=$((530 - SECONDS))
   run timing $((remaining > 20 ? remaining : 20)) "$objects/time_blocks" 0.5
 fi
 
 for name in parity timing; do
-  [[ -s $logs/$name.log ]] && echo && grep -E '^\||^float32|^TF32|multiprocessors' "$logs/$name.log"
+  [[ -s $logs/$name.log ]] && echo && grep -E '^\||^float32|^TF32|^bf16|multiprocessors' "$logs/$name.log"
 done
 echo
 finish

@@ -68,9 +68,9 @@ template <class T, class Function> void check_linear(isize rows, isize outputs, 
                                  with_bias ? device_bias.data() : nullptr, y.data());
     check_close("linear " + what, y.to_host(), expected, tolerance);
   }
-  for (const T beta : {T(0), T(1)}) {
-    const auto dweight = on_device(std::vector<T>(weight.size(), beta == T(0) ? T(NAN) : T(2)));
-    const auto dbias = on_device(std::vector<T>(bias.size(), beta == T(0) ? T(NAN) : T(2)));
+  for (const mf::compute_type<T> beta : {0, 1}) {
+    const auto dweight = on_device(std::vector<T>(weight.size(), beta == 0 ? T(NAN) : T(2)));
+    const auto dbias = on_device(std::vector<T>(bias.size(), beta == 0 ? T(NAN) : T(2)));
     std::vector<double> expected_weight(weight.size(), 2 * double(beta)), expected_bias(bias.size(), 2 * double(beta));
     for (isize r = 0; r < rows; ++r)
       for (isize o = 0; o < outputs; ++o) {
@@ -124,6 +124,10 @@ TEST_CASE("linear layers on a GPU, with bias and function inside the product or 
     check_linear<float, mf::functions::relu>(rows, outputs, inputs, 2e-6);
     check_linear<float, mf::functions::gelu_tanh>(rows, outputs, inputs, 4e-6);
     check_linear<float, mf::functions::gelu>(rows, outputs, inputs, 4e-6);
+    check_linear<mf::bf16, void>(rows, outputs, inputs, 1e-2);
+    check_linear<mf::bf16, mf::functions::relu>(rows, outputs, inputs, 1e-2);
+    check_linear<mf::bf16, mf::functions::gelu_tanh>(rows, outputs, inputs, 1e-2);
+    check_linear<mf::bf16, mf::functions::gelu>(rows, outputs, inputs, 1e-2);
   }
   check_linear<double, void>(13, 10, 12, 1e-13);
   check_linear<double, mf::functions::gelu_tanh>(13, 10, 12, 1e-13);

@@ -53,16 +53,40 @@ template <class D, template <class> class Optimizer> std::vector<double> trained
   return found;
 }
 
-template <template <class> class Optimizer> void check_training() {
-  const auto expected = trained<mf::cpu<float>, Optimizer>(false);
-  const auto found = trained<check::other_device, Optimizer>(false);
-  CHECK(trained<check::other_device, Optimizer>(true) == found);
+template <class T, template <class> class Optimizer> void check_training() {
+  const auto expected = trained<mf::cpu<T>, Optimizer>(false);
+  const auto found = trained<check::other<T>, Optimizer>(false);
+  CHECK(trained<check::other<T>, Optimizer>(true) == found);
   REQUIRE(found.size() == expected.size());
   for (std::size_t i = 0; i < found.size(); ++i)
-    CHECK(std::abs(found[i] - expected[i]) <= check::parity_tolerance * std::max(1.0, std::abs(expected[i])));
+    CHECK(std::abs(found[i] - expected[i]) <= check::parity_tolerance_of<T> * std::max(1.0, std::abs(expected[i])));
 }
 
 }  // namespace
 
-TEST_CASE("training with SGD on another device") { check_training<mf::sgd>(); }
-TEST_CASE("training with Adam on another device") { check_training<mf::adam>(); }
+TEST_CASE("training with SGD on another device") { check_training<float, mf::sgd>(); }
+TEST_CASE("training with Adam on another device") { check_training<float, mf::adam>(); }
+TEST_CASE("training in bf16 with float master weights on another device") { check_training<mf::bf16, mf::adam>(); }
+
+TEST_CASE("a checkpoint of another device is one of the CPU, bit by bit, and back") {
+  const scratch_directory scratch;
+  const auto there = scratch / "there", here = scratch / "here", again = scratch / "again";
+  const auto pass_on = [&]<class D>(D, const auto& from, const auto& to, bool starts) {
+    two_sensors::model<D> net;
+    mf::initialize(net, 3);
+    mf::adam<D> optimizer(net);
+    if (!starts) mf::load_checkpoint(from, "model", net, "optimizer", optimizer);
+    if (starts) {
+      auto gradients = optimizer.parameters().gradients;
+      gradients.fill(typename D::scalar(0.3f));
+      optimizer.step(0.01);
+    }
+    mf::save_checkpoint(to, "model", net, "optimizer", optimizer);
+  };
+  pass_on(check::other_device(), there, there, true);
+  pass_on(mf::cpu<float>(), there, here, false);
+  pass_on(check::other_device(), here, again, false);
+  CHECK(read_text(there).size() > 1000);
+  CHECK(read_text(here) == read_text(there));
+  CHECK(read_text(again) == read_text(there));
+}

@@ -6,7 +6,7 @@
 /// The inference of the bottleneck variant with weights and activations in bf16, within what eight bits of precision allow.
 TEST_CASE("outputs after every block and logits in bf16") {
   namespace mf = multifuse;
-  using D = mf::cpu<mf::bf16>;
+  using D = golden::device<mf::bf16>;
   using V = golden::mbt::variants::bottleneck;
   constexpr double tolerance = 4e-2;
   golden::file file(golden::mbt::path);

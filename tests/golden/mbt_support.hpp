@@ -1,5 +1,4 @@
 #pragma once
-#include <multifuse/backend/cpu/cpu.hpp>
 #include <multifuse/systems/mbt.hpp>
 #include <multifuse/tensor/to_device.hpp>
 #include <utility>
@@ -12,7 +11,7 @@ namespace golden_mbt {
 namespace mf = multifuse;
 namespace mbt = multifuse::mbt;
 using mf::isize;
-using D = mf::cpu<float>;
+using D = golden::device<float>;
 
 template <class V> constexpr mbt::classifier classifier_of() {
   if (V::classifier == "token") return mbt::classifier::class_tokens;

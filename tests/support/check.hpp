@@ -209,15 +209,17 @@ template <template <class> class Example> void gradients(double tolerance = 1e-6
     });
 }
 
-/// True if two runs agree within `tolerance` times each tensor's largest magnitude.
-inline void compare(const results& a, const results& b, double tolerance) {
+/// Checks that two runs agree within `tolerance` times each tensor's largest magnitude, which counts as at least that share
+/// of the largest of all: gradients that must cancel are never quite 0. Gives the largest deviation in this measure.
+inline double compare(const results& a, const results& b, double tolerance, double least_share = 0.01) {
+  double largest_share = 0;
   const auto each = [&](std::string_view what, const auto& left, const auto& right) {
     REQUIRE(left.size() == right.size());
     double overall = 0;
     for (const auto& one : left) overall = std::max(overall, largest(one));
     for (std::size_t t = 0; t < left.size(); ++t) {
       REQUIRE(left[t].size() == right[t].size());
-      const double scale = std::max(largest(left[t]), 0.01 * overall);  // gradients that must cancel are never quite 0
+      const double scale = std::max(largest(left[t]), least_share * overall);
       double worst = 0;
       for (std::size_t i = 0; i < left[t].size(); ++i) {
         const double off = std::abs(left[t][i] - right[t][i]);
@@ -225,11 +227,14 @@ inline void compare(const results& a, const results& b, double tolerance) {
       }
       INFO(what << " " << t << ": off by " << worst << " of " << scale);
       CHECK(worst <= tolerance * scale);
+      const double share = worst > 0 || worst != worst ? worst / scale : 0;
+      largest_share = share <= largest_share ? largest_share : share;
     }
   };
   each("output", a.outputs, b.outputs);
   each("input gradient", a.input_gradients, b.input_gradients);
   each("parameter gradient", a.parameter_gradients, b.parameter_gradients);
+  return largest_share;
 }
 
 /// A fresh run of an example on a device.

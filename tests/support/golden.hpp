@@ -3,6 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#ifdef __CUDACC__
+#include <multifuse/backend/cuda/cuda.hpp>
+#else
+#include <multifuse/backend/cpu/cpu.hpp>
+#endif
 #include <multifuse/io/official.hpp>
 #include <multifuse/tape/evaluate.hpp>
 #include <set>
@@ -16,6 +21,13 @@ namespace golden {
 
 namespace mf = multifuse;
 using mf::isize;
+
+/// A CUDA compiler makes a golden test one of the GPU.
+#ifdef __CUDACC__
+template <class T> using device = mf::cuda<T>;
+#else
+template <class T> using device = mf::cpu<T>;
+#endif
 
 /// Bounds of the largest difference, relative to the tensor's largest magnitude, in float32.
 inline constexpr double output_tolerance = 1e-5, loss_tolerance = 1e-5, gradient_tolerance = 1e-4;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <multifuse/backend/cpu/cpu.hpp>
 #include <multifuse/backend/cuda/column_major.hpp>
+#include <multifuse/backend/cuda/launch.hpp>
 #include <string>
 #include <type_traits>
 
@@ -87,20 +88,47 @@ template <class T> struct strict {
     std::memcpy(bytes, &kernel, sizeof(Kernel));
     const Kernel& carried = *reinterpret_cast<const Kernel*>(bytes);
     const strict_memory::opened access;
-    for (isize row = rows - 1; row >= 0; --row)
-      for (isize column = columns - 1; column >= 0; --column) carried(row, column);
+    if constexpr (requires { Kernel::at_once; })
+      if (mf::detail::computes_vectors(columns, kernel))
+        return visit(rows, columns / Kernel::at_once, mf::detail::vector_kernel<Kernel>{carried});
+    visit(rows, columns, carried);
   }
 
-  static void multiply(isize batch, isize m, isize n, isize k, T alpha, mf::matrix<const T> a, mf::matrix<const T> b,
-                       T beta, mf::matrix<T> c) {
-    (void)mf::detail::column_major<T>(batch, m, n, k, a, b, c);  // throws what the CUDA backend would throw
-    const strict_memory::opened access;
-    mf::cpu<T>::multiply(batch, m, n, k, alpha, a, b, beta, c);
+  using C = mf::compute_type<T>;
+
+  static void multiply(isize batch, isize m, isize n, isize k, C alpha, mf::matrix<const T> a, mf::matrix<const T> b,
+                       C beta, mf::matrix<T> c) {
+    multiply_into(batch, m, n, k, alpha, a, b, beta, c);
+  }
+  static void multiply(isize batch, isize m, isize n, isize k, C alpha, mf::matrix<const T> a, mf::matrix<const T> b,
+                       C beta, mf::matrix<C> c)
+    requires(!std::is_same_v<T, C>)
+  {
+    multiply_into(batch, m, n, k, alpha, a, b, beta, c);
   }
 
-  static void sum(isize outer, isize reduced, isize inner, const T* x, T beta, T* y) {
+  static void sum(isize outer, isize reduced, isize inner, const T* x, C beta, T* y) {
     const strict_memory::opened access;
     mf::cpu<T>::sum(outer, reduced, inner, x, beta, y);
+  }
+  static void sum(isize outer, isize reduced, isize inner, const T* x, C beta, C* y)
+    requires(!std::is_same_v<T, C>)
+  {
+    const strict_memory::opened access;
+    mf::cpu<T>::sum(outer, reduced, inner, x, beta, y);
+  }
+
+ private:
+  template <class Kernel> static void visit(isize rows, isize columns, const Kernel& kernel) {
+    for (isize row = rows - 1; row >= 0; --row)
+      for (isize column = columns - 1; column >= 0; --column) kernel(row, column);
+  }
+  template <class R>
+  static void multiply_into(isize batch, isize m, isize n, isize k, C alpha, mf::matrix<const T> a,
+                            mf::matrix<const T> b, C beta, mf::matrix<R> c) {
+    (void)mf::detail::column_major<T, R>(batch, m, n, k, a, b, c);  // throws what the CUDA backend would throw
+    const strict_memory::opened access;
+    mf::cpu<T>::multiply(batch, m, n, k, alpha, a, b, beta, c);
   }
 };
 

@@ -26,7 +26,7 @@ template <class D> struct model {
     if constexpr (mf::is_variable<std::remove_cvref_t<decltype(a)>>)
       if (a.recorder().training()) {
         auto count = seen.value().to_host();
-        ++count[0];
+        count[0] = count[0] + 1;
         D::copy_from_host(seen.value().data(), count.data(), 1);
       }
     return head(mf::dropout(mf::tanh(first(a)) + mf::tanh(second(b)), dropped, noise));
@@ -45,7 +45,7 @@ template <class D> batch<D> draw_batch(mf::random_key key, mf::isize n) {
   for (mf::isize i = 0; i < n; ++i) {
     for (mf::isize j = 0; j < 3; ++j) a.push_back(T(mf::normal(key.split("a"), i * 3 + j)));
     for (mf::isize j = 0; j < 2; ++j) b.push_back(T(mf::normal(key.split("b"), i * 2 + j)));
-    target.push_back(T(0.7) * a[std::size_t(3 * i)] - a[std::size_t(3 * i + 2)] + T(0.5) * b[std::size_t(2 * i)]);
+    target.push_back(T(T(0.7) * a[std::size_t(3 * i)] - a[std::size_t(3 * i + 2)] + T(0.5) * b[std::size_t(2 * i)]));
   }
   const auto shaped = [n]<mf::isize W>(const std::vector<T>& values, mf::shape<mf::batch<>, mf::width<W>>*) {
     const mf::shape<mf::batch<>, mf::width<W>> s(n);

@@ -78,16 +78,8 @@ template <class Layers, isize Depth, bool TokensAlone> struct layer_calls {
   template <class... S, class Observer = no_observer>
   constexpr auto operator()(bundle<S...> b, const Observer& observe = {}) const {
     const auto outline = outline_of(b);
-    return run_layers<Depth>(self(), std::move(b), observe, [&](const auto& state) {
-      constexpr bool only_the_bundle = TokensAlone && std::is_same_v<Observer, no_observer>;
-      if constexpr (only_the_bundle && requires { self().last_step(state, Depth - 1); }) {
-        return self().last_step(state, Depth - 1);
-      } else {
-        const auto result = self().step(state, Depth - 1);
-        observe(Depth - 1, result);
-        return self().finish(outline, result);
-      }
-    });
+    return run_layers<Depth>(self(), std::move(b), observe,
+                             [&](const auto& state) { return last_layer(self(), outline, state, observe); });
   }
 
   /// The first token of each stream of the result, all that a readout of class tokens reads, without what only the
@@ -102,6 +94,21 @@ template <class Layers, isize Depth, bool TokensAlone> struct layer_calls {
   }
 
  private:
+  /// The bundle after the last layer. A template of the layers, because nvcc looks for `last_step` in what is no parameter
+  /// even where `if constexpr` leaves the call out.
+  template <class L, class Outline, class State, class Observer>
+  static constexpr auto last_layer(const L& layers, const Outline& outline, const State& state,
+                                   const Observer& observe) {
+    constexpr bool only_the_bundle = TokensAlone && std::is_same_v<Observer, no_observer>;
+    if constexpr (only_the_bundle && requires { layers.last_step(state, Depth - 1); }) {
+      return layers.last_step(state, Depth - 1);
+    } else {
+      const auto result = layers.step(state, Depth - 1);
+      observe(Depth - 1, result);
+      return layers.finish(outline, result);
+    }
+  }
+
   constexpr const Layers& self() const { return static_cast<const Layers&>(*this); }
 };
 

@@ -27,7 +27,8 @@ struct example_kernel {
 /// - `copy`, `fill`, `copy_from_host`, `copy_to_host`: n elements
 /// - `for_each(rows, columns, kernel)`: calls `kernel(row, column)` for every pair, in any order and in parallel; a kernel
 ///   is a small copyable struct with a MULTIFUSE_HD call operator; one that computes a whole row in a call says so with a
-///   member `works_on_a_row`
+///   member `works_on_a_row`. A kernel with a member `at_once` may be called for that many neighboring columns at a time,
+///   `kernel.compute_vector(row, first)`, where `kernel.holds_vectors()` and the number of columns is a multiple of it
 /// - `multiply(batch, m, n, k, alpha, a, b, beta, c)`: c[m, n] = alpha a[m, k] b[k, n] + beta c for each matrix of a
 ///   batch (beta 0: c is not read)
 /// - `sum(outer, reduced, inner, x, beta, y)`: y[outer, inner] = sum over the middle axis of x + beta y

@@ -2,6 +2,7 @@
 #include <type_traits>
 
 #include "../core/bf16.hpp"
+#include "../core/short_vector.hpp"
 
 namespace multifuse::detail {
 
@@ -12,10 +13,25 @@ template <class T, class Function> struct finish_linear_kernel {
   const T* bias;
   isize columns;
   MULTIFUSE_HD void operator()(isize r, isize c) const {
-    compute_type<T> y = x[r * columns + c];
-    if (bias) y += bias[c];
+    T& y = x[r * columns + c];
+    y = finished(y, bias ? compute_type<T>(bias[c]) : 0);
+  }
+
+  static constexpr int at_once = widest_vector<T>;
+  bool holds_vectors() const { return detail::holds_vectors(x) && detail::holds_vectors(bias); }
+  MULTIFUSE_HD void compute_vector(isize r, isize first) const {
+    widest<T> y = read_vector(x + r * columns + first), added{};
+    if (bias) added = read_vector(bias + first);
+    MULTIFUSE_UNROLL
+    for (int lane = 0; lane < at_once; ++lane) y.at[lane] = finished(y.at[lane], added.at[lane]);
+    write_vector(x + r * columns + first, y);
+  }
+
+ private:
+  MULTIFUSE_HD static compute_type<T> finished(compute_type<T> y, compute_type<T> added) {
+    y += added;
     if constexpr (!std::is_void_v<Function>) y = Function::value(y);
-    x[r * columns + c] = y;
+    return y;
   }
 };
 

@@ -2,37 +2,18 @@
 #include <cmath>
 
 #include "../../core/bf16.hpp"
+#include "../../core/short_vector.hpp"
 
 /// What kernels whose threads work together are written with. A kernel is a small copyable struct whose call operator
 /// takes a block: its place in the grid and of the thread in it, memory that the threads share, and ways to wait for
 /// each other. A CUDA compiler makes that a block of a GPU; any other compiler can run the same kernels on a stand-in.
 #if defined(__CUDACC__)
 #define MULTIFUSE_DEVICE __device__ __forceinline__
-#define MULTIFUSE_UNROLL _Pragma("unroll")
 #else
 #define MULTIFUSE_DEVICE inline
-#define MULTIFUSE_UNROLL
 #endif
 
 namespace multifuse::detail {
-
-/// Elements that are read and written by one instruction.
-template <class T, int N> struct alignas(N * sizeof(T)) short_vector {
-  T at[N];
-};
-
-/// How many elements of T one instruction moves at best.
-template <class T> inline constexpr int widest_vector = int(16 / sizeof(T));
-
-template <class T> using widest = short_vector<T, widest_vector<T>>;
-
-/// The vector at an aligned address.
-template <class T> MULTIFUSE_DEVICE widest<T> read_vector(const T* from) {
-  return *reinterpret_cast<const widest<T>*>(from);
-}
-template <class T> MULTIFUSE_DEVICE void write_vector(T* to, const widest<T>& elements) {
-  *reinterpret_cast<widest<T>*>(to) = elements;
-}
 
 /// The larger of two numbers; NaN is larger than any.
 template <class N> MULTIFUSE_HD inline N larger(N a, N b) { return a > b || a != a ? a : b; }

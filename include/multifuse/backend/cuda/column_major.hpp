@@ -25,7 +25,6 @@ struct product_epilogue {
   enum class function { none, relu, gelu_tanh };
   bool adds_bias = false, sums_second = false;
   function applies = function::none;
-  unsigned alignment = 16;  ///< of the bias or the sums
 
   bool anything() const { return adds_bias || sums_second || applies != function::none; }
   friend bool operator==(const product_epilogue&, const product_epilogue&) = default;
@@ -62,9 +61,9 @@ column_major_matrix column_major(const char* which, isize batch, isize rows, isi
 
 /// The product c[m, n] = a[m, k] b[k, n] read column-major: c^T = b^T a^T. Throws argument_error for overlapping
 /// results.
-template <class T>
+template <class T, class R = T>
 column_major_product column_major(isize batch, isize m, isize n, isize k, matrix<const T> a, matrix<const T> b,
-                                  matrix<T> c) {
+                                  matrix<R> c) {
   if (batch > 1 && c.distance == 0)
     throw argument_error("multiply", "all matrices of the batch have the same result", "a distance", "0");
   if (c.order == layout::transposed)
@@ -86,7 +85,6 @@ struct column_major_hash {
       mixed ^= mixed >> 29;
     };
     mix(std::uint64_t(p.epilogue.applies) * 4 + p.epilogue.adds_bias * 2u + p.epilogue.sums_second);
-    mix(p.epilogue.alignment);
     for (const column_major_matrix* x : {&p.first, &p.second, &p.result}) {
       mix(std::uint64_t(x->rows));
       mix(std::uint64_t(x->columns));

@@ -21,11 +21,21 @@ template <class T> struct fill_kernel {
   T* to;
   T value;
   MULTIFUSE_HD void operator()(isize, isize i) const { to[i] = value; }
+
+  static constexpr int at_once = widest_vector<T>;
+  bool holds_vectors() const { return detail::holds_vectors(to); }
+  MULTIFUSE_HD void compute_vector(isize, isize first) const {
+    widest<T> values;
+    MULTIFUSE_UNROLL
+    for (int lane = 0; lane < at_once; ++lane) values.at[lane] = value;
+    write_vector(to + first, values);
+  }
 };
 
 }  // namespace detail
 
 /// An NVIDIA GPU as a device for elements of type T: the backend primitives on the current stream (`current_stream`).
+/// Products of `bf16` run on tensor cores and, as sums, are added up in float and rounded once.
 /// Every call throws cuda_error where CUDA refuses: no device, out of memory, a kernel that failed. A kernel fails
 /// after its call has returned: then the next call that waits (`copy_to_host`, `copy_from_host`, `synchronize`) throws.
 /// Needs a CUDA compiler and cublasLt; no flags. Example: `transformer_block<cuda<float>, 768, 12> block;`
@@ -53,11 +63,21 @@ template <class T> struct cuda {
 
   template <class Kernel> static void for_each(isize rows, isize columns, const Kernel& kernel) {
     if (rows < 1 || columns < 1) return;
-    launch("for_each", detail::grid_for(rows, columns), detail::for_each_kernel<Kernel>, rows, columns, kernel);
+    if constexpr (requires { Kernel::at_once; })
+      if (detail::computes_vectors(columns, kernel))
+        return launch_for_each(rows, columns / Kernel::at_once, detail::vector_kernel<Kernel>{kernel});
+    launch_for_each(rows, columns, kernel);
   }
 
-  static void multiply(isize batch, isize m, isize n, isize k, T alpha, matrix<const T> a, matrix<const T> b, T beta,
-                       matrix<T> c) {
+  static void multiply(isize batch, isize m, isize n, isize k, compute_type<T> alpha, matrix<const T> a,
+                       matrix<const T> b, compute_type<T> beta, matrix<T> c) {
+    detail::multiply_on_device<T>(batch, m, n, k, alpha, a, b, beta, c);
+  }
+  /// The same with a result that is not rounded.
+  static void multiply(isize batch, isize m, isize n, isize k, compute_type<T> alpha, matrix<const T> a,
+                       matrix<const T> b, compute_type<T> beta, matrix<compute_type<T>> c)
+    requires(!std::is_same_v<compute_type<T>, T>)
+  {
     detail::multiply_on_device<T>(batch, m, n, k, alpha, a, b, beta, c);
   }
 
@@ -67,18 +87,18 @@ template <class T> struct cuda {
                      T* y) {
     detail::linear_on_device<cuda, Function>(rows, outputs, inputs, x, weight, bias, y);
   }
-  static void linear_gradients(isize rows, isize outputs, isize inputs, const T* x, const T* dy, T beta, T* dweight,
-                               T bias_beta, T* dbias) {
+  static void linear_gradients(isize rows, isize outputs, isize inputs, const T* x, const T* dy, compute_type<T> beta,
+                               T* dweight, compute_type<T> bias_beta, T* dbias) {
     detail::linear_gradients_on_device<cuda>(rows, outputs, inputs, x, dy, beta, dweight, bias_beta, dbias);
   }
 
-  static void sum(isize outer, isize reduced, isize inner, const T* x, T beta, T* y) {
-    if (outer < 1 || inner < 1) return;
-    if (inner == 1)
-      launch("sum", detail::grid_for_row_sum(outer, reduced), detail::sum_rows_kernel<T>, outer, reduced, x, beta, y);
-    else
-      launch("sum", detail::grid_for_sum(outer * inner, reduced), detail::sum_middle_kernel<T>, outer, reduced, inner, x,
-             beta, y);
+  static void sum(isize outer, isize reduced, isize inner, const T* x, compute_type<T> beta, T* y) {
+    sum_into(outer, reduced, inner, x, beta, y);
+  }
+  static void sum(isize outer, isize reduced, isize inner, const T* x, compute_type<T> beta, compute_type<T>* y)
+    requires(!std::is_same_v<compute_type<T>, T>)
+  {
+    sum_into(outer, reduced, inner, x, beta, y);
   }
 
   static void attention_forward(const attention_arguments<T>& arguments, T* y, compute_type<T>* log_normalizers) {
@@ -105,6 +125,20 @@ template <class T> struct cuda {
   static isize multiprocessors() { return detail::multiprocessor_count(); }
 
  private:
+  template <class Kernel> static void launch_for_each(isize rows, isize columns, const Kernel& kernel) {
+    launch("for_each", detail::grid_for(rows, columns), detail::for_each_kernel<Kernel>, rows, columns, kernel);
+  }
+
+  template <class R>
+  static void sum_into(isize outer, isize reduced, isize inner, const T* x, compute_type<T> beta, R* y) {
+    if (outer < 1 || inner < 1) return;
+    if (inner == 1)
+      launch("sum", detail::grid_for_row_sum(outer, reduced), detail::sum_rows_kernel<T, R>, outer, reduced, x, beta, y);
+    else
+      launch("sum", detail::grid_for_sum(outer * inner, reduced), detail::sum_middle_kernel<T, R>, outer, reduced, inner,
+             x, beta, y);
+  }
+
   static void transfer(T* to, const T* from, isize n, cudaMemcpyKind kind) {
     if (n < 1) return;
     detail::enter_cuda_device();

@@ -1,5 +1,5 @@
 #pragma once
-#include "../../core/types.hpp"
+#include "../../core/bf16.hpp"
 
 /// How work is laid out over the threads of a device. Plain arithmetic without CUDA, so that it is tested without a GPU.
 namespace multifuse::detail {
@@ -49,6 +49,20 @@ MULTIFUSE_HD void visit_elements(const thread_place& at, isize rows, isize colum
     for (isize column = at.column; column < columns; column += at.column_step) kernel(row, column);
 }
 
+/// True if a kernel is to be called for `Kernel::at_once` neighboring columns at a time (see `backend`).
+template <class Kernel> bool computes_vectors(isize columns, const Kernel& kernel) {
+  if constexpr (requires { Kernel::at_once; })
+    return columns % Kernel::at_once == 0 && kernel.holds_vectors();
+  else
+    return false;
+}
+
+/// A kernel as one over the vectors of each row.
+template <class Kernel> struct vector_kernel {
+  Kernel kernel;
+  MULTIFUSE_HD void operator()(isize row, isize vector) const { kernel.compute_vector(row, vector * Kernel::at_once); }
+};
+
 /// The grid for a sum over the middle of [outer, reduced, inner] with inner > 1: x runs along the results, y along the
 /// reduced axis, whose `block_y` partial sums meet in shared memory.
 constexpr launch_grid grid_for_sum(isize results, isize reduced) {
@@ -64,8 +78,9 @@ constexpr launch_grid grid_for_row_sum(isize results, isize reduced) {
 }
 
 /// The sum of x[r * stride] over r = lane, lane + lanes ... below `reduced`.
-template <class T> MULTIFUSE_HD T strided_sum(const T* x, isize reduced, isize stride, isize lane, isize lanes) {
-  T total = T(0);
+template <class T>
+MULTIFUSE_HD compute_type<T> strided_sum(const T* x, isize reduced, isize stride, isize lane, isize lanes) {
+  compute_type<T> total = 0;
   for (isize r = lane; r < reduced; r += lanes) total += x[r * stride];
   return total;
 }

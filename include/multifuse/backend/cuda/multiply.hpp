@@ -38,8 +38,9 @@ inline constexpr isize largest_batch = 65535;     // of one launch
 inline constexpr std::size_t most_plans = 4096;  // more mean that extents vary without end: start again
 
 template <class T> constexpr cudaDataType_t cublas_type() {
-  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "multifuse: cuda multiplies float and double");
-  return std::is_same_v<T, float> ? CUDA_R_32F : CUDA_R_64F;
+  static_assert(std::is_same_v<T, bf16> || std::is_same_v<T, float> || std::is_same_v<T, double>,
+                "multifuse: cuda multiplies bf16, float and double");
+  return std::is_same_v<T, bf16> ? CUDA_R_16BF : std::is_same_v<T, float> ? CUDA_R_32F : CUDA_R_64F;
 }
 template <class T> cublasComputeType_t cublas_compute_type(bool rounded) {
   if (std::is_same_v<T, double>) return CUBLAS_COMPUTE_64F;
@@ -73,10 +74,11 @@ inline cublasLtEpilogue_t cublas_epilogue(const product_epilogue& epilogue) {
   return cublasLtEpilogue_t(bits);
 }
 
-/// The operation of a product; `bias` is what its epilogue adds, or where it puts sums.
-template <class T> cublas_operation make_operation(const column_major_product& p, const T* bias) {
+/// The operation of a product of elements of T; `bias`, of the type of the result, is what its epilogue adds, or where it
+/// puts sums.
+template <class T> cublas_operation make_operation(const column_major_product& p, const void* bias) {
   cublasLtMatmulDesc_t created = nullptr;
-  check_cublas(cublasLtMatmulDescCreate(&created, cublas_compute_type<T>(p.rounded), cublas_type<T>()),
+  check_cublas(cublasLtMatmulDescCreate(&created, cublas_compute_type<T>(p.rounded), cublas_type<compute_type<T>>()),
                "cublasLtMatmulDescCreate");
   cublas_operation owner(created);
   const auto set = [&](cublasLtMatmulDescAttributes_t attribute, const auto& value) {
@@ -86,7 +88,7 @@ template <class T> cublas_operation make_operation(const column_major_product& p
   set(CUBLASLT_MATMUL_DESC_TRANSA, std::int32_t(p.first.transposed ? CUBLAS_OP_T : CUBLAS_OP_N));
   set(CUBLASLT_MATMUL_DESC_TRANSB, std::int32_t(p.second.transposed ? CUBLAS_OP_T : CUBLAS_OP_N));
   if (p.epilogue.anything()) set(CUBLASLT_MATMUL_DESC_EPILOGUE, cublas_epilogue(p.epilogue));
-  if (bias) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(bias));
+  if (bias) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
   return owner;
 }
 
@@ -105,14 +107,15 @@ template <class T> cublas_layout make_layout(const column_major_matrix& x, isize
   return owner;
 }
 
-/// Asks cuBLASLt for the algorithm it thinks best. If it has none, a product with an epilogue has no plan, and any
-/// other throws cuda_error.
-template <class T> std::shared_ptr<const product_plan> make_plan(const column_major_product& p, const T* bias) {
+/// Asks cuBLASLt for the algorithm it thinks best for elements of T and results of R. If it has none, a product with an
+/// epilogue has no plan, and any other throws cuda_error.
+template <class T, class R>
+std::shared_ptr<const product_plan> make_plan(const column_major_product& p, const R* bias) {
   auto plan = std::make_shared<product_plan>();
   plan->operation = make_operation<T>(p, bias);
   plan->first = make_layout<T>(p.first, p.batch);
   plan->second = make_layout<T>(p.second, p.batch);
-  plan->result = make_layout<T>(p.result, p.batch);
+  plan->result = make_layout<R>(p.result, p.batch);
 
   cublasLtMatmulPreference_t preference = nullptr;
   check_cublas(cublasLtMatmulPreferenceCreate(&preference), "cublasLtMatmulPreferenceCreate");
@@ -145,8 +148,9 @@ template <class T> std::shared_ptr<const product_plan> make_plan(const column_ma
   return plan;
 }
 
-/// The plan for a product, made when it is first asked for. Lives as long as the process.
-template <class T> std::shared_ptr<const product_plan> find_plan(const column_major_product& p, const T* bias) {
+/// The plan for a product, made when it is first asked for; a table for each pair of types. Lives as long as the process.
+template <class T, class R>
+std::shared_ptr<const product_plan> find_plan(const column_major_product& p, const R* bias) {
   struct table {
     std::mutex mutex;
     std::unordered_map<column_major_product, std::shared_ptr<const product_plan>, column_major_hash> plans;
@@ -155,17 +159,17 @@ template <class T> std::shared_ptr<const product_plan> find_plan(const column_ma
   const std::lock_guard lock(known->mutex);
   const auto found = known->plans.find(p);
   if (found != known->plans.end()) return found->second;
-  auto made = make_plan<T>(p, bias);
+  auto made = make_plan<T, R>(p, bias);
   if (known->plans.size() >= most_plans) known->plans.clear();
   return known->plans.emplace(p, std::move(made)).first->second;
 }
 
 /// One launch of a product on the current stream; `bias` belongs to the epilogue. False if cuBLASLt has no such
 /// epilogue.
-template <class T>
-bool run_product(const column_major_product& product, T alpha, const T* first, const T* second, T beta, T* result,
-                 const T* bias) {
-  const auto plan = find_plan<T>(product, bias);
+template <class T, class R>
+bool run_product(const column_major_product& product, compute_type<T> alpha, const T* first, const T* second,
+                 compute_type<T> beta, R* result, const R* bias) {
+  const auto plan = find_plan<T, R>(product, bias);
   if (!plan) return false;
   const cublas_operation with_bias = plan->operation ? nullptr : make_operation<T>(product, bias);
   // Given back at once: what takes this memory next is later on the same stream.
@@ -184,31 +188,32 @@ template <class T> bool rounds_products() {
 }
 
 /// c[m, n] = alpha a b + beta c for each matrix of a batch.
-template <class T>
-void multiply_on_device(isize batch, isize m, isize n, isize k, T alpha, matrix<const T> a, matrix<const T> b, T beta,
-                        matrix<T> c) {
+template <class T, class R>
+void multiply_on_device(isize batch, isize m, isize n, isize k, compute_type<T> alpha, matrix<const T> a,
+                        matrix<const T> b, compute_type<T> beta, matrix<R> c) {
   enter_cuda_device();
   for (isize first = 0; first < batch; first += largest_batch) {
     const isize count = batch - first < largest_batch ? batch - first : largest_batch;
     const matrix<const T> left{a.data + first * a.distance, a.stride, a.distance, a.order};
     const matrix<const T> right{b.data + first * b.distance, b.stride, b.distance, b.order};
-    const matrix<T> result{c.data + first * c.distance, c.stride, c.distance, c.order};
+    const matrix<R> result{c.data + first * c.distance, c.stride, c.distance, c.order};
     column_major_product product = column_major(count, m, n, k, left, right, result);
     product.rounded = rounds_products<T>();
-    run_product<T>(product, alpha, right.data, left.data, beta, result.data, nullptr);
+    run_product<T, R>(product, alpha, right.data, left.data, beta, result.data, nullptr);
   }
 }
 
-/// c[m, n] = a b + beta c with an epilogue. False if cuBLASLt has none such; then nothing has happened.
+/// c[m, n] = a b + beta c with an epilogue. False if cuBLASLt has none such; then nothing has happened. It cannot be told
+/// how a bias is aligned, and may take 16 bytes for granted.
 template <class T>
-bool multiply_with_epilogue(isize m, isize n, isize k, matrix<const T> a, matrix<const T> b, T beta, matrix<T> c,
-                            product_epilogue epilogue, const T* bias) {
+bool multiply_with_epilogue(isize m, isize n, isize k, matrix<const T> a, matrix<const T> b, compute_type<T> beta,
+                            matrix<T> c, product_epilogue epilogue, const T* bias) {
+  if (bias && alignment_of(bias, 0) < 16) return false;
   enter_cuda_device();
   column_major_product product = column_major<T>(1, m, n, k, a, b, c);
   product.rounded = rounds_products<T>();
-  if (bias) epilogue.alignment = alignment_of(bias, 0);
   product.epilogue = epilogue;
-  return run_product<T>(product, T(1), b.data, a.data, beta, c.data, bias);
+  return run_product<T, T>(product, 1, b.data, a.data, beta, c.data, bias);
 }
 
 }  // namespace detail
