@@ -255,6 +255,12 @@ void print_models() {
   print_model<fusion<768, 12>>("bottleneck 768, 8 x (1569 + 401) tokens", token_shape<768>(8, 1569),
                                token_shape<768>(8, 401));
   print_model<fusion<192, 3>>("bottleneck 192, 1 x (98 + 50) tokens", token_shape<192>(1, 98), token_shape<192>(1, 50));
+  mf::allow_concurrent_streams(true);
+  print_model<fusion<768, 12>>("the same of 768, streams at the same time", token_shape<768>(8, 1569),
+                               token_shape<768>(8, 401));
+  print_model<fusion<192, 3>>("the same of 192, streams at the same time", token_shape<192>(1, 98),
+                              token_shape<192>(1, 50));
+  mf::allow_concurrent_streams(false);
 }
 
 }  // namespace

@@ -1,10 +1,11 @@
 // What the CUDA backend does beyond the primitives, on a GPU: products with epilogues, captured passes, copies in the
-// background.
+// background, streams at the same time.
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <multifuse/backend/cuda/staging.hpp>
 #include <multifuse/core/random.hpp>
+#include <multifuse/fusion/stage.hpp>
 #include <multifuse/layers/mlp.hpp>
 #include <multifuse/layers/transformer_block.hpp>
 #include <multifuse/ops/reduce.hpp>
@@ -85,6 +86,9 @@ template <class T, class Function> void check_linear(isize rows, isize outputs, 
     check_close("gradient of the bias " + what, dbias.to_host(), expected_bias, tolerance);
   }
 }
+
+struct eye { static constexpr std::string_view name = "eye"; };
+struct ear { static constexpr std::string_view name = "ear"; };
 
 using block = mf::transformer_block<device, 32, 4>;
 using tokens = mf::shape<mf::batch<>, mf::tokens<>, mf::width<32>>;
@@ -178,6 +182,43 @@ TEST_CASE("a captured training step gives the same loss and gradients as the ste
   CHECK(fast.recordings() == 1);
   plain_tape.clear();
   captured_tape.clear();
+}
+
+TEST_CASE("streams of a model at the same time give the same bits, as single launches and as a graph") {
+  using list = mf::streams<eye, ear>;
+  mf::stage<3, mf::bottleneck_fusion<block, 4>>::over<list> model;
+  mf::initialize(model, 1);
+  mf::tape tape;
+  const auto pass = [&](const auto& x, const auto& y) {
+    return mf::evaluate(mf::mean(mf::square(mf::get<ear>(model(mf::bundle_of<eye, ear>(x, y))))));
+  };
+  const auto step = [&](const auto& x, const auto& y) {
+    tape.restart({.training = true});
+    mf::clear_gradients(model);
+    const auto loss = pass(mf::record(tape, x), mf::record(tape, y));
+    mf::backward(loss);
+    return loss.value();
+  };
+  const auto x = some_tokens(197, 1), y = some_tokens(60, 2);
+  const auto expected = pass(x, y).to_host();
+  const auto trained = step(x, y).to_host();
+  const auto gradients = gradients_of(model);
+  auto fast = mf::capture(pass, x, y);
+  auto fast_step = mf::capture(step, x, y);
+  (void)fast(x, y);
+  mf::allow_concurrent_streams(true);
+  for (int round = 0; round < 3; ++round) {
+    CHECK(pass(x, y).to_host() == expected);
+    CHECK(fast(x, y).to_host() == expected);
+    CHECK(step(x, y).to_host() == trained);
+    CHECK(gradients_of(model) == gradients);
+    CHECK(fast_step(x, y).to_host() == trained);
+    CHECK(gradients_of(model) == gradients);
+  }
+  mf::allow_concurrent_streams(false);
+  CHECK(fast.recordings() == 2);
+  CHECK(fast_step.recordings() == 1);
+  tape.clear();
 }
 
 TEST_CASE("a pass that looks at values cannot be captured, and does no harm") {

@@ -79,7 +79,7 @@ template <class Block, adapter_config C = adapter_config{}, class Ungated = stre
     /// the adapters read are all of them.
     template <class B> constexpr auto attention_step(const B& b, isize layer) const {
       const Block& block = blocks[layer];
-      return transform_streams(list{}, [&]<class One>(One*) {
+      return detail::each_stream<weights::common>(b, list{}, [&]<class One>(One*) {
         const auto& x = get<One>(b);
         return evaluate(x + path(block, block.attention_branch(x), [&] { return block.attention_path; }) +
                         adapted<One>(adapters_for<One>(layer).attention, x, b));
@@ -87,7 +87,7 @@ template <class Block, adapter_config C = adapter_config{}, class Ungated = stre
     }
     template <class Some, class All> constexpr auto mlp_step(const Some& some, const All& all, isize layer) const {
       const Block& block = blocks[layer];
-      return transform_streams(list{}, [&]<class One>(One*) {
+      return detail::each_stream<weights::common>(some, list{}, [&]<class One>(One*) {
         const auto& x = get<One>(some);
         return evaluate(x + path(block, block.mlp_branch(x), [&] { return block.mlp_path; }) +
                         adapted<One>(adapters_for<One>(layer).mlp, x, all));

@@ -133,6 +133,24 @@ struct stage_blocks<Block, Depth, Modalities, weights::common> {
   template <class M> constexpr const Block& block(isize layer) const { return blocks[layer]; }
 };
 
+namespace detail {
+/// The bundle of `f(modality tag pointer)` for each stream of a stage that computes them without one another: at the same
+/// time on a device that has `branches`. Not for common weights on a tape, where layers may keep running statistics.
+template <weights Sharing, class B, class Modalities, class F>
+constexpr auto each_stream(const B&, Modalities list, const F& f) {
+  using D = device_of_t<B>;
+  if constexpr (requires { typename D::branches; } && !(Sharing == weights::common && on_tape<B>)) {
+    typename D::branches parts(Modalities::size);
+    return transform_streams(list, [&]<class M>(M* modality) {
+      parts.next();
+      return f(modality);
+    });
+  } else {
+    return transform_streams(list, f);
+  }
+}
+}  // namespace detail
+
 /// No stream sees another: the lower layers of mid fusion, and late fusion. With common weights, one set of blocks
 /// serves each stream on its own (UAVM, PolyViT, VATT).
 template <class Block, weights Sharing = weights::separate> struct unimodal {
@@ -141,10 +159,11 @@ template <class Block, weights Sharing = weights::separate> struct unimodal {
                   detail::layer_calls<layers<Depth, Modalities>, Depth, computes_tokens_alone<Block>> {
     template <class B> constexpr B begin(B b) const { return b; }
     template <class B> constexpr auto step(const B& b, isize layer) const {
-      return transform_streams(Modalities{}, [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(b)); });
+      return detail::each_stream<Sharing>(
+          b, Modalities{}, [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(b)); });
     }
     template <class B, class State> constexpr auto first_tokens_step(const B&, const State& state, isize layer) const {
-      return transform_streams(Modalities{}, [&]<class M>(M*) {
+      return detail::each_stream<Sharing>(state, Modalities{}, [&]<class M>(M*) {
         return this->template block<M>(layer)(detail::token_at(get<M>(state), 0), get<M>(state));
       });
     }
@@ -187,12 +206,12 @@ template <class Block, weights Sharing = weights::separate> struct cross_attenti
     template <class B> constexpr B begin(B b) const { return b; }
     template <class B> constexpr auto step(const B& b, isize layer) const {
       const auto all = join_tokens(Modalities{}, b);
-      return transform_streams(Modalities{},
-                               [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(b), all); });
+      return detail::each_stream<Sharing>(
+          b, Modalities{}, [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(b), all); });
     }
     template <class B, class State> constexpr auto first_tokens_step(const B&, const State& state, isize layer) const {
       const auto all = join_tokens(Modalities{}, state);
-      return transform_streams(Modalities{}, [&]<class M>(M*) {
+      return detail::each_stream<Sharing>(state, Modalities{}, [&]<class M>(M*) {
         return this->template block<M>(layer)(detail::token_at(get<M>(state), 0), all);
       });
     }
@@ -225,8 +244,8 @@ template <class Block, isize Count, weights Sharing = weights::separate> struct 
     constexpr auto without_exchange(const bundle<S...>& b, const Observer& observe = {}) const {
       auto state = b;
       for (isize layer = 0; layer < Depth; ++layer) {
-        state = transform_streams(Modalities{},
-                                  [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(state)); });
+        state = detail::each_stream<Sharing>(
+            b, Modalities{}, [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(state)); });
         observe(layer, state);
       }
       return state;
@@ -237,7 +256,8 @@ template <class Block, isize Count, weights Sharing = weights::separate> struct 
       return bottleneck_state<B, std::remove_const_t<decltype(z)>>{std::move(b), z};
     }
     template <class B, class Z> constexpr auto step(const bottleneck_state<B, Z>& state, isize layer) const {
-      const auto updated = transform_streams(Modalities{}, [&]<class M>(M*) {  // all read the same bottleneck
+      const auto updated = detail::each_stream<Sharing>(state.content, Modalities{}, [&]<class M>(M*) {
+        // all read the same bottleneck
         return this->template block<M>(layer)(concat_tokens(state.bottleneck, get<M>(state.content)));
       });
       return state_of(transform_streams(Modalities{},
@@ -258,7 +278,7 @@ template <class Block, isize Count, weights Sharing = weights::separate> struct 
    private:
     template <class State, class Chosen>
     constexpr auto updated_tokens(const State& state, isize layer, const Chosen& chosen) const {
-      return transform_streams(Modalities{}, [&]<class M>(M*) {
+      return detail::each_stream<Sharing>(state.content, Modalities{}, [&]<class M>(M*) {
         const auto& tokens = get<M>(state.content);
         return this->template block<M>(layer)(chosen(tokens), concat_tokens(state.bottleneck, tokens));
       });

@@ -39,6 +39,8 @@ struct example_kernel {
 /// - `linear`: see `computes_linear`
 /// - `linear_gradients(rows, outputs, inputs, x, dy, beta, dweight, bias_beta, dbias)`: dweight[outputs, inputs] = dy^T x +
 ///   beta dweight and dbias[outputs] = the sum of the rows of dy[rows, outputs] + bias_beta dbias
+/// - `branches`: a type whose objects divide work into parts that may be done at the same time, from `branches(count)` to
+///   the end of the object, with `next()` at the beginning of each part; no part uses what another one writes
 template <class D>
 concept backend = requires(typename D::scalar* x, const typename D::scalar* c, isize n, typename D::scalar value,
                            matrix<typename D::scalar> out, matrix<const typename D::scalar> in) {

@@ -1,5 +1,6 @@
 #pragma once
 #include "attention.hpp"
+#include "branches.hpp"
 #include "graph.hpp"
 #include "linear.hpp"
 #include "sum.hpp"
@@ -33,6 +34,7 @@ template <class T> struct cuda {
   using scalar = T;
   using memory = cuda_memory;
   template <class U> using with_scalar = cuda<U>;
+  using branches = detail::concurrent_branches<detail::cuda_queues, cuda_memory>;
 
   static void copy(T* to, const T* from, isize n) { transfer(to, from, n, cudaMemcpyDeviceToDevice); }
   static void fill(T* to, isize n, T value) { for_each(1, n, detail::fill_kernel<T>{to, value}); }
