@@ -4,6 +4,7 @@
 #include <cstring>
 #include <multifuse/backend/cpu/cpu.hpp>
 #include <multifuse/backend/cuda/column_major.hpp>
+#include <multifuse/tensor/finish_linear.hpp>
 #include <string>
 #include <type_traits>
 
@@ -96,6 +97,23 @@ template <class T> struct strict {
     (void)mf::detail::column_major<T>(batch, m, n, k, a, b, c);  // throws what the CUDA backend would throw
     const strict_memory::opened access;
     mf::cpu<T>::multiply(batch, m, n, k, alpha, a, b, beta, c);
+  }
+
+  /// See `mf::keeps_arguments`: for every function, in passes after the product.
+  template <class Function> static constexpr bool keeps_arguments_of = !std::is_void_v<Function>;
+  template <class Function>
+  static void linear_keeping(isize rows, isize outputs, isize inputs, const T* x, const T* weight, const T* bias,
+                             T* arguments, T* y) {
+    multiply(1, rows, outputs, inputs, T(1), {x, inputs, 0}, {weight, inputs, 0, mf::layout::transposed}, T(0),
+             {arguments, outputs, 0});
+    for_each(rows, outputs, mf::detail::finish_linear_kernel<T, void>{arguments, bias, outputs});
+    for_each(rows, outputs, mf::detail::function_kernel<T, Function>{arguments, y, outputs});
+  }
+  template <class Function>
+  static void linear_through(isize rows, isize outputs, isize inputs, const T* dy, const T* weight, const T* arguments,
+                             T* darguments) {
+    multiply(1, rows, inputs, outputs, T(1), {dy, outputs, 0}, {weight, inputs, 0}, T(0), {darguments, inputs, 0});
+    for_each(rows, inputs, mf::detail::function_slope_kernel<T, Function>{arguments, darguments, inputs});
   }
 
   static void sum(isize outer, isize reduced, isize inner, const T* x, T beta, T* y) {

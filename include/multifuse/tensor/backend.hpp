@@ -73,6 +73,14 @@ concept packs_weights = computes_linear<D> &&
   { D::packing() } -> std::same_as<isize>;
 };
 
+/// A backend whose products compute this function of a linear layer in training as well:
+/// - `linear_keeping<Function>(rows, outputs, inputs, x, weight, bias, arguments, y)`: arguments[rows, outputs] = x
+///   weight^T + bias, and y[rows, outputs] = Function(arguments)
+/// - `linear_through<Function>(rows, outputs, inputs, dy, weight, arguments, darguments)`: darguments[rows, inputs] = dy
+///   weight times the slope of Function at arguments[rows, inputs]
+template <class D, class Function>
+concept keeps_arguments = requires { requires D::template keeps_arguments_of<Function>; };
+
 /// False while a backend records a pass that runs later (`recording`, see `cuda`): then there are no values to look at,
 /// and checks of values are left out.
 template <class D> bool has_values() {

@@ -74,6 +74,21 @@ template <class T> struct cuda {
     detail::linear_gradients_on_device<cuda>(rows, outputs, inputs, x, dy, beta, dweight, bias_beta, dbias);
   }
 
+  /// See `keeps_arguments`.
+  template <class Function>
+  static constexpr bool keeps_arguments_of = detail::epilogue_function<Function> ==
+                                             detail::product_epilogue::function::gelu_tanh;
+  template <class Function>
+  static void linear_keeping(isize rows, isize outputs, isize inputs, const T* x, const T* weight, const T* bias,
+                             T* arguments, T* y) {
+    detail::linear_keeping_on_device<cuda, Function>(rows, outputs, inputs, x, weight, bias, arguments, y);
+  }
+  template <class Function>
+  static void linear_through(isize rows, isize outputs, isize inputs, const T* dy, const T* weight, const T* arguments,
+                             T* darguments) {
+    detail::linear_through_on_device<cuda, Function>(rows, outputs, inputs, dy, weight, arguments, darguments);
+  }
+
   static void sum(isize outer, isize reduced, isize inner, const T* x, T beta, T* y) {
     if (outer < 1 || inner < 1) return;
     if (inner == 1)
