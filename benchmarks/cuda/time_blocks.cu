@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cub/device/device_reduce.cuh>
 #include <multifuse/backend/cuda/cuda.hpp>
 #include <multifuse/cost/cost.hpp>
 #include <multifuse/fusion/fusion_model.hpp>
@@ -78,6 +79,15 @@ template <class S> mf::tensor<device, S> random_tensor(const S& shape, std::uint
   return {shape, std::span<const float>(values)};
 }
 
+/// The sum of all elements by cub::DeviceReduce.
+void sum_by_cub(const float* from, isize n, float* to) {
+  std::size_t bytes = 0;
+  mf::detail::check_cuda(cub::DeviceReduce::Sum(nullptr, bytes, from, to, n, mf::current_stream()), "DeviceReduce");
+  const mf::storage<mf::cuda_memory> workspace(bytes);
+  mf::detail::check_cuda(cub::DeviceReduce::Sum(workspace.address(), bytes, from, to, n, mf::current_stream()),
+                         "DeviceReduce");
+}
+
 /// What this device can do: the measure of the lines below.
 void print_ceilings() {
   const isize n = isize(1) << 28, width = 8192;
@@ -92,6 +102,12 @@ void print_ceilings() {
     std::printf("| sums of rows of 1024 | %.3f ms | %.0f GB/s |\n", rows, 4e-6 * double(n) / rows);
     const double columns = median([&] { device::sum(1, n / 1024, 1024, from.data(), 0, to.data()); });
     std::printf("| sums of 1024 columns | %.3f ms | %.0f GB/s |\n", columns, 4e-6 * double(n) / columns);
+    const double all = median([&] { device::sum(1, n, 1, from.data(), 0, to.data()); });
+    std::printf("| sum of all | %.3f ms | %.0f GB/s |\n", all, 4e-6 * double(n) / all);
+    const double few = median([&] { device::sum(1, 12552, 768, from.data(), 0, to.data()); });
+    std::printf("| sums of 768 columns of 12552 | %.3f ms | %.0f GB/s |\n", few, 4e-6 * 12552 * 768 / few);
+    const double by_cub = median([&] { sum_by_cub(from.data(), n, to.data()); });
+    std::printf("| sum of all by CUB | %.3f ms | %.0f GB/s |\n", by_cub, 4e-6 * double(n) / by_cub);
   }
   const auto a = random_tensor(samples(width * width), 2), b = random_tensor(samples(width * width), 3);
   const mf::tensor<device, samples> c{samples(width * width)};

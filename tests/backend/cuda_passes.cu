@@ -168,6 +168,28 @@ TEST_CASE("linear layers on a GPU, with bias and function inside the product or 
   check_kept<double, mf::functions::gelu_tanh>(13, 10, 12, 1e-13);
 }
 
+TEST_CASE("sums on a GPU, of few long rows and columns as of many short ones, added to others or not") {
+  for (const auto& [outer, reduced, inner] :
+       {std::array<isize, 3>{1, 1, 1}, {1, 300001, 1}, {7, 17000, 1}, {3000, 5, 1}, {1, 12551, 96}, {3, 5000, 5}, {9, 2, 400}})
+    for (const float beta : {0.0f, 2.0f}) {
+      const auto x = drawn<float>(1, outer * reduced * inner);
+      std::vector<double> expected(std::size_t(outer * inner), beta == 0 ? 0.0 : double(beta) * 3);
+      for (isize i = 0; i < outer * reduced * inner; ++i)
+        expected[std::size_t(i / (reduced * inner) * inner + i % inner)] += double(x[std::size_t(i)]);
+      const auto device_x = on_device(x);
+      std::vector<float> first;
+      for (int round = 0; round < 2; ++round) {
+        const auto y = on_device(std::vector<float>(expected.size(), beta == 0 ? NAN : 3.0f));
+        device::sum(outer, reduced, inner, device_x.data(), beta, y.data());
+        const auto found = y.to_host();
+        check_close("sum " + std::to_string(outer) + " x " + std::to_string(reduced) + " x " + std::to_string(inner),
+                    found, expected, 1e-5);
+        if (round == 0) first = found;
+        CHECK(found == first);
+      }
+    }
+}
+
 TEST_CASE("a captured model gives the same bits as the model, for other inputs, extents and weights") {
   block model;
   mf::initialize(model, 1);

@@ -91,11 +91,11 @@ template <class T> struct cuda {
 
   static void sum(isize outer, isize reduced, isize inner, const T* x, T beta, T* y) {
     if (outer < 1 || inner < 1) return;
-    if (inner == 1)
-      launch("sum", detail::grid_for_row_sum(outer, reduced), detail::sum_rows_kernel<T>, outer, reduced, x, beta, y);
-    else
-      launch("sum", detail::grid_for_sum(outer * inner, reduced), detail::sum_middle_kernel<T>, outer, reduced, inner, x,
-             beta, y);
+    const isize parts = detail::parts_of_sum(outer * inner, reduced, inner);
+    if (parts == 1) return sum_parts(outer, 1, reduced, inner, x, beta, y);
+    const storage<memory> partial(std::size_t(outer * parts * inner) * sizeof(T));
+    sum_parts(outer, parts, reduced, inner, x, T(0), static_cast<T*>(partial.address()));
+    sum_parts(outer, 1, parts, inner, static_cast<const T*>(partial.address()), beta, y);
   }
 
   static void attention_forward(const attention_arguments<T>& arguments, T* y, T* log_normalizers) {
@@ -122,6 +122,16 @@ template <class T> struct cuda {
   static isize multiprocessors() { return detail::multiprocessor_count(); }
 
  private:
+  static void sum_parts(isize outer, isize parts, isize reduced, isize inner, const T* x, T beta, T* y) {
+    const isize results = outer * parts * inner, length = detail::quotient_up(reduced, parts);
+    if (inner == 1)
+      launch("sum", detail::grid_for_row_sum(results, length), detail::sum_rows_kernel<T>, outer, parts, reduced, x,
+             beta, y);
+    else
+      launch("sum", detail::grid_for_sum(results, length), detail::sum_middle_kernel<T>, outer, parts, reduced, inner, x,
+             beta, y);
+  }
+
   static void transfer(T* to, const T* from, isize n, cudaMemcpyKind kind) {
     if (n < 1) return;
     detail::enter_cuda_device();
