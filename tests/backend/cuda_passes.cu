@@ -170,7 +170,8 @@ TEST_CASE("linear layers on a GPU, with bias and function inside the product or 
 
 TEST_CASE("sums on a GPU, of few long rows and columns as of many short ones, added to others or not") {
   for (const auto& [outer, reduced, inner] :
-       {std::array<isize, 3>{1, 1, 1}, {1, 300001, 1}, {7, 17000, 1}, {3000, 5, 1}, {1, 12551, 96}, {3, 5000, 5}, {9, 2, 400}})
+       {std::array<isize, 3>{1, 1, 1}, {1, 300001, 1}, {7, 17000, 1}, {3000, 5, 1}, {1, 12551, 96}, {3, 5000, 5},
+        {9, 2, 400}})
     for (const float beta : {0.0f, 2.0f}) {
       const auto x = drawn<float>(1, outer * reduced * inner);
       std::vector<double> expected(std::size_t(outer * inner), beta == 0 ? 0.0 : double(beta) * 3);
