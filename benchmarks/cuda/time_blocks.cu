@@ -248,6 +248,31 @@ template <class Function> void print_linear(const char* name, isize rows, isize 
   std::fflush(stdout);
 }
 
+/// Gelu by tanh in training: inside the products and in passes after them.
+void print_kept(const char* name, isize rows, isize outputs, isize inputs) {
+  using gelu = mf::functions::gelu_tanh;
+  const auto x = random_tensor(samples(rows * inputs), 1), weight = random_tensor(samples(outputs * inputs), 2);
+  const auto bias = random_tensor(samples(outputs), 3);
+  const mf::tensor<device, samples> arguments{samples(rows * outputs)}, y{samples(rows * outputs)};
+  const double together = median([&] {
+    device::linear_keeping<gelu>(rows, outputs, inputs, x.data(), weight.data(), bias.data(), arguments.data(), y.data());
+  });
+  const double apart = median([&] {
+    device::linear<void>(rows, outputs, inputs, x.data(), weight.data(), nullptr, bias.data(), arguments.data());
+    device::for_each(rows, outputs, mf::detail::function_kernel<float, gelu>{arguments.data(), y.data(), outputs});
+  });
+  const double through = median([&] {
+    device::linear_through<gelu>(rows, inputs, outputs, x.data(), weight.data(), arguments.data(), y.data());
+  });
+  const double through_apart = median([&] {
+    device::multiply(1, rows, outputs, inputs, 1, {x.data(), inputs, 0}, {weight.data(), outputs, 0}, 0,
+                     {y.data(), outputs, 0});
+    device::for_each(rows, outputs, mf::detail::function_slope_kernel<float, gelu>{arguments.data(), y.data(), outputs});
+  });
+  std::printf("| %s | %.3f | %.3f | %.3f | %.3f |\n", name, together, apart, through, through_apart);
+  std::fflush(stdout);
+}
+
 void print_linears() {
   print_linear<void>("12552 x 768 from 768, bias", 12552, 768, 768);
   print_linear<mf::functions::gelu_tanh>("12552 x 3072 from 768, bias and gelu by tanh", 12552, 3072, 768);
@@ -305,6 +330,9 @@ int main(int argc, char** argv) {
       std::puts("\n| linear layer | together ms | product and pass ms | gradients together ms | product and sum ms |");
       std::puts("|---|---|---|---|---|");
       print_linears();
+      std::puts("\n| gelu by tanh in training | together ms | product and pass ms | gradient together ms | product and pass ms |");
+      std::puts("|---|---|---|---|---|");
+      print_kept("12552 x 3072 from 768", 12552, 3072, 768);
     }
     mf::allow_tf32(false);
     std::puts(

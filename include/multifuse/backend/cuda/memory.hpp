@@ -22,7 +22,7 @@ struct cuda_memory {
   /// While a pass is recorded, what is released was last used before: `cuda_graph::record` has waited for that.
   static void release(void* address) noexcept {
     const bool recording = detail::recording_switch().load(std::memory_order_acquire);
-    if (cudaFreeAsync(address, recording ? stream_beside().handle() : current_stream()) != cudaSuccess)
+    if ((recording ? cudaFree(address) : cudaFreeAsync(address, current_stream())) != cudaSuccess)
       (void)cudaGetLastError();
   }
 
