@@ -29,19 +29,11 @@ class work_queues {
     int with_work = 0;
     for (const auto& queue : queues) with_work += !queue.empty();
     most_with_work = std::max(most_with_work, with_work);
-    for (bool any = true; any;) {
-      any = false;
-      for (std::size_t n = 0; n < queues.size(); ++n) {
-        auto& queue = queues[order_of_work == turns::last_queue_first ? queues.size() - 1 - n : n];
-        while (!queue.empty() && queue.front().ready()) {
-          const step next = std::move(queue.front());
-          queue.pop_front();
-          if (next.work) next.work();
-          if (next.passed) *next.passed = true;
-          any = true;
-          if (next.work && order_of_work == turns::a_piece_of_each) break;
-        }
-      }
+    for (std::size_t last = 0; auto* const queue = next_queue(last);) {
+      const step next = std::move(queue->front());
+      queue->pop_front();
+      if (next.work) next.work();
+      if (next.passed) *next.passed = true;
     }
     for (const auto& queue : queues)
       if (!queue.empty()) throw mf::device_error("queued device", "queues wait for each other", "", "");
@@ -69,6 +61,21 @@ class work_queues {
     marker passed, awaited{};
     bool ready() const { return !awaited || *awaited; }
   };
+
+  /// The queue whose turn it is among those that need not wait, null if there is none.
+  static std::deque<step>* next_queue(std::size_t& last) {
+    const std::size_t count = queues.size();
+    for (std::size_t n = 0; n < count; ++n) {
+      const std::size_t which = order_of_work == turns::first_queue_first  ? n
+                                : order_of_work == turns::last_queue_first ? count - 1 - n
+                                                                           : (last + 1 + n) % count;
+      if (queues[which].empty() || !queues[which].front().ready()) continue;
+      last = which;
+      return &queues[which];
+    }
+    return nullptr;
+  }
+
   inline static std::deque<std::deque<step>> queues{1};
   inline static isize now = 0;
 };
@@ -88,6 +95,7 @@ class careless_at_will {
  public:
   inline static bool careless = false;
 
+  static bool at_once() { return decltype(right_)::value_type::at_once(); }
   explicit careless_at_will(isize count) {
     if (careless)
       wrong_.emplace(count);

@@ -1,6 +1,7 @@
 #pragma once
 #include <utility>
 
+#include "each_stream.hpp"
 #include "join.hpp"
 
 namespace multifuse {
@@ -113,9 +114,6 @@ template <class Layer>
   requires requires { Layer::width_of_tokens; }
 inline constexpr isize width_taken<Layer> = Layer::width_of_tokens;
 
-/// Whether the streams of a stage have blocks of their own or one common set.
-enum class weights { separate, common };
-
 /// The blocks of a stage: `block<M>(layer)` is the one that serves modality M.
 template <class Block, isize Depth, class Modalities, weights Sharing> struct stage_blocks {
   static constexpr isize width_of_tokens = width_taken<Block>;
@@ -133,24 +131,6 @@ struct stage_blocks<Block, Depth, Modalities, weights::common> {
   template <class M> constexpr const Block& block(isize layer) const { return blocks[layer]; }
 };
 
-namespace detail {
-/// The bundle of `f(modality tag pointer)` for each stream of a stage that computes them without one another: at the same
-/// time on a device that has `branches`. Not for common weights on a tape, where layers may keep running statistics.
-template <weights Sharing, class B, class Modalities, class F>
-constexpr auto each_stream(const B&, Modalities list, const F& f) {
-  using D = device_of_t<B>;
-  if constexpr (requires { typename D::branches; } && !(Sharing == weights::common && on_tape<B>)) {
-    typename D::branches parts(Modalities::size);
-    return transform_streams(list, [&]<class M>(M* modality) {
-      parts.next();
-      return f(modality);
-    });
-  } else {
-    return transform_streams(list, f);
-  }
-}
-}  // namespace detail
-
 /// No stream sees another: the lower layers of mid fusion, and late fusion. With common weights, one set of blocks
 /// serves each stream on its own (UAVM, PolyViT, VATT).
 template <class Block, weights Sharing = weights::separate> struct unimodal {
@@ -160,12 +140,16 @@ template <class Block, weights Sharing = weights::separate> struct unimodal {
     template <class B> constexpr B begin(B b) const { return b; }
     template <class B> constexpr auto step(const B& b, isize layer) const {
       return detail::each_stream<Sharing>(
-          b, Modalities{}, [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(b)); });
+          Modalities{},
+          [&]<class M>(M*, const auto& all) { return this->template block<M>(layer)(get<M>(all)); }, b);
     }
     template <class B, class State> constexpr auto first_tokens_step(const B&, const State& state, isize layer) const {
-      return detail::each_stream<Sharing>(state, Modalities{}, [&]<class M>(M*) {
-        return this->template block<M>(layer)(detail::token_at(get<M>(state), 0), get<M>(state));
-      });
+      return detail::each_stream<Sharing>(
+          Modalities{},
+          [&]<class M>(M*, const auto& all) {
+            return this->template block<M>(layer)(detail::token_at(get<M>(all), 0), get<M>(all));
+          },
+          state);
     }
     template <class B, class State> constexpr const State& finish(const B&, const State& state) const { return state; }
   };
@@ -207,13 +191,20 @@ template <class Block, weights Sharing = weights::separate> struct cross_attenti
     template <class B> constexpr auto step(const B& b, isize layer) const {
       const auto all = join_tokens(Modalities{}, b);
       return detail::each_stream<Sharing>(
-          b, Modalities{}, [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(b), all); });
+          Modalities{},
+          [&]<class M>(M*, const auto& own, const auto& seen) {
+            return this->template block<M>(layer)(get<M>(own), seen);
+          },
+          b, all);
     }
     template <class B, class State> constexpr auto first_tokens_step(const B&, const State& state, isize layer) const {
       const auto all = join_tokens(Modalities{}, state);
-      return detail::each_stream<Sharing>(state, Modalities{}, [&]<class M>(M*) {
-        return this->template block<M>(layer)(detail::token_at(get<M>(state), 0), all);
-      });
+      return detail::each_stream<Sharing>(
+          Modalities{},
+          [&]<class M>(M*, const auto& own, const auto& seen) {
+            return this->template block<M>(layer)(detail::token_at(get<M>(own), 0), seen);
+          },
+          state, all);
     }
     template <class B, class State> constexpr const State& finish(const B&, const State& state) const { return state; }
   };
@@ -245,7 +236,8 @@ template <class Block, isize Count, weights Sharing = weights::separate> struct 
       auto state = b;
       for (isize layer = 0; layer < Depth; ++layer) {
         state = detail::each_stream<Sharing>(
-            b, Modalities{}, [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(state)); });
+            Modalities{},
+            [&]<class M>(M*, const auto& all) { return this->template block<M>(layer)(get<M>(all)); }, state);
         observe(layer, state);
       }
       return state;
@@ -256,10 +248,12 @@ template <class Block, isize Count, weights Sharing = weights::separate> struct 
       return bottleneck_state<B, std::remove_const_t<decltype(z)>>{std::move(b), z};
     }
     template <class B, class Z> constexpr auto step(const bottleneck_state<B, Z>& state, isize layer) const {
-      const auto updated = detail::each_stream<Sharing>(state.content, Modalities{}, [&]<class M>(M*) {
-        // all read the same bottleneck
-        return this->template block<M>(layer)(concat_tokens(state.bottleneck, get<M>(state.content)));
-      });
+      const auto updated = detail::each_stream<Sharing>(
+          Modalities{},
+          [&]<class M>(M*, const auto& content, const auto& z) {  // all read the same bottleneck
+            return this->template block<M>(layer)(concat_tokens(z, get<M>(content)));
+          },
+          state.content, state.bottleneck);
       return state_of(transform_streams(Modalities{},
                                         [&]<class M>(M*) {
                                           return tokens_like(get<M>(updated), Count, get<M>(state.content));
@@ -278,10 +272,13 @@ template <class Block, isize Count, weights Sharing = weights::separate> struct 
    private:
     template <class State, class Chosen>
     constexpr auto updated_tokens(const State& state, isize layer, const Chosen& chosen) const {
-      return detail::each_stream<Sharing>(state.content, Modalities{}, [&]<class M>(M*) {
-        const auto& tokens = get<M>(state.content);
-        return this->template block<M>(layer)(chosen(tokens), concat_tokens(state.bottleneck, tokens));
-      });
+      return detail::each_stream<Sharing>(
+          Modalities{},
+          [&]<class M>(M*, const auto& content, const auto& z) {
+            const auto& tokens = get<M>(content);
+            return this->template block<M>(layer)(chosen(tokens), concat_tokens(z, tokens));
+          },
+          state.content, state.bottleneck);
     }
     template <class B, class Z> static constexpr bottleneck_state<B, Z> state_of(const B& b, const Z& z) { return {b, z}; }
     template <class... M, class... S> static constexpr auto mean_bottleneck(streams<M...>, const bundle<S...>& updated) {

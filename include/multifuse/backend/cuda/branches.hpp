@@ -14,9 +14,12 @@ namespace multifuse::detail {
 /// without exceptions; and `at_once()`, whether parts are to be done at the same time at all.
 template <class Queues, class Memory> class concurrent_branches {
  public:
+  /// Whether parts that begin now would be done at the same time.
+  static bool at_once() { return Queues::at_once() && !memory_branches<Memory>::inside(); }
+
   /// Throws what `beside` and `order` throw; then nothing has changed.
   explicit concurrent_branches(isize count) : count_(count) {
-    if (count < 2 || !Queues::at_once() || memory_branches<Memory>::inside()) return;
+    if (count < 2 || !at_once()) return;
     for (isize n = 1; n < count; ++n) Queues::order(outside_, Queues::beside(n - 1));
     memory_.emplace();
   }

@@ -70,10 +70,11 @@ inline void synchronize() {
   detail::check_cuda(cudaStreamSynchronize(current_stream()), "cudaStreamSynchronize");
 }
 
-/// Lets the streams of a fusion model be computed at the same time where a stage computes them without one another: worth
-/// it where one alone does not fill the device, most of all in captured passes. Off at first. It computes the same bits;
-/// memory that one stream gives back goes to the others only at the end of a layer. Backward passes follow one another.
-/// Not to be allowed while other threads compute on the device.
+/// Lets the streams of a fusion model be computed at the same time where a stage computes them without one another, in
+/// forward and backward passes: worth it where one alone does not fill the device, most of all in captured passes. Off at
+/// first. Values are the same bits; gradients of what several streams read are added up in another order. Memory that one
+/// stream gives back goes to the others only at the end of a layer. Not to be allowed while other threads compute on the
+/// device.
 inline void allow_concurrent_streams(bool allowed) {
   detail::concurrency_switch().store(allowed, std::memory_order_relaxed);
 }
