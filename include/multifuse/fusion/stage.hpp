@@ -70,6 +70,10 @@ template <class... S> constexpr auto outline_of(const bundle<S...>& b) {
                            [&]<class M>(M*) { return outline_of(get<M>(b)); });
 }
 
+/// A strategy with a last layer of its own.
+template <class Layers, class State>
+concept has_last_step = requires(const Layers& layers, const State& state) { layers.last_step(state, isize(0)); };
+
 /// The calls of a strategy. Its `Layers` have `begin` and `step` for `run_layers`; `finish`, which makes a bundle of the
 /// last state; and `first_tokens_step`, the last layer for the first token of each stream, which asks the others for keys
 /// and values only. They may have `last_step`, a last layer that leaves out what is not in the bundle. `outline` is the
@@ -81,8 +85,8 @@ template <class Layers, isize Depth, bool TokensAlone> struct layer_calls {
     const auto outline = outline_of(b);
     return run_layers<Depth>(self(), std::move(b), observe, [&](const auto& state) {
       constexpr bool only_the_bundle = TokensAlone && std::is_same_v<Observer, no_observer>;
-      if constexpr (only_the_bundle && requires { self().last_step(state, Depth - 1); }) {
-        return self().last_step(state, Depth - 1);
+      if constexpr (only_the_bundle && has_last_step<Layers, std::remove_cvref_t<decltype(state)>>) {
+        return last_step_of(state);
       } else {
         const auto result = self().step(state, Depth - 1);
         observe(Depth - 1, result);
@@ -104,6 +108,10 @@ template <class Layers, isize Depth, bool TokensAlone> struct layer_calls {
 
  private:
   constexpr const Layers& self() const { return static_cast<const Layers&>(*this); }
+  // A template of its own: inside the lambda above, nvcc looks for the function in strategies without it, too.
+  template <class State> constexpr auto last_step_of(const State& state) const {
+    return self().last_step(state, Depth - 1);
+  }
 };
 
 }  // namespace detail
