@@ -20,8 +20,8 @@ struct column_major_matrix {
 };
 
 /// What a product does besides, in one pass: adds a number to each row of its column-major result, applies a function,
-/// or sums the columns of its second matrix, as the gradient of a bias needs. A function may write what it was applied
-/// to beside the result, with as many rows, or be the slope of the function there, by which the result is multiplied.
+/// or sums the columns of its second matrix, as the gradient of a bias needs. The arguments of the function may be written
+/// as well, as a matrix like the result, or be read from one: then the result is multiplied by its slope there.
 struct product_epilogue {
   enum class function { none, relu, gelu_tanh };
   enum class arguments { unknown, written, read };
