@@ -139,8 +139,8 @@ if ((${#parity_sources[@]})) && built cuda_parity "${parity_sources[@]}"; then
   if [[ ! -x $sanitizer ]]; then
     result skipped "there is no compute-sanitizer"
   else
-    # memcheck counts an error on purpose as well; watching shared memory is slow, so a few sizes of attention are enough
-    refused="*cannot be captured*" many="*on a GPU: heads*,*on a GPU: numbers*,*tensor cores, sizes*"
+    # memcheck counts errors on purpose as well; watching shared memory is slow, so a few sizes of attention are enough
+    refused="*cannot be captured*,failure:*" many="*on a GPU: heads*,*on a GPU: numbers*,*tensor cores, sizes*"
     run memcheck 100 "$sanitizer" --tool memcheck --error-exitcode 1 "$objects/cuda_parity" \
       --test-case-exclude="$refused"
     run racecheck 60 "$sanitizer" --tool racecheck --error-exitcode 1 --kernel-name kernel_substring=multifuse \

@@ -2,12 +2,35 @@
 // one graph, and attention and linear layers alone, beside what the same device reaches in a plain copy and in one large
 // product: in float32, TF32 and bf16. Medians over at least ten runs, by the device's clock.
 //   time_blocks [seconds for each line, default 1]
+#include <cub/device/device_reduce.cuh>
+
 #include "time_blocks.hpp"
 
 namespace {
 
 using namespace timing;
 using device = mf::cuda<float>;
+
+/// The sum of all elements by cub::DeviceReduce.
+void sum_by_cub(const float* from, isize n, float* to) {
+  std::size_t bytes = 0;
+  mf::detail::check_cuda(cub::DeviceReduce::Sum(nullptr, bytes, from, to, n, mf::current_stream()), "DeviceReduce");
+  const mf::storage<mf::cuda_memory> workspace(bytes);
+  mf::detail::check_cuda(cub::DeviceReduce::Sum(workspace.address(), bytes, from, to, n, mf::current_stream()),
+                         "DeviceReduce");
+}
+
+/// Few long sums, which are divided among blocks.
+void print_long_sums() {
+  const isize n = isize(1) << 28;
+  const mf::tensor<device, samples> from = random_tensor<float>(samples(n), 1), to{samples(1024)};
+  const double all = median([&] { device::sum(1, n, 1, from.data(), 0, to.data()); });
+  std::printf("| sum of all | %.3f ms | %.0f GB/s |\n", all, 4e-6 * double(n) / all);
+  const double by_cub = median([&] { sum_by_cub(from.data(), n, to.data()); });
+  std::printf("| sum of all by CUB | %.3f ms | %.0f GB/s |\n", by_cub, 4e-6 * double(n) / by_cub);
+  const double few = median([&] { device::sum(1, 12552, 768, from.data(), 0, to.data()); });
+  std::printf("| sums of 768 columns of 12552 | %.3f ms | %.0f GB/s |\n", few, 4e-6 * 12552 * 768 / few);
+}
 
 /// Attention alone, beside its two forward products through a matrix of scores in memory, without softmax.
 void print_attention(const char* name, isize items, isize heads, isize queries, isize keys, isize head) {
@@ -70,7 +93,7 @@ int main(int argc, char** argv) {
       const char* const name = rounded ? "TF32" : "float32";
       mf::allow_tf32(rounded);
       std::printf("\n%s products\n\n| what the device reaches | median | rate |\n|---|---|---|\n", name);
-      if (!rounded) print_passes<float>();
+      if (!rounded) print_passes<float>(), print_long_sums();
       print_models<float>(print_product<float>(name));
       print_linears<float>();
     }

@@ -196,6 +196,33 @@ template <class T, class Function> void print_linear(const char* name, isize row
   std::fflush(stdout);
 }
 
+/// Gelu by tanh in training: inside the products and in passes after them.
+template <class T> void print_kept(const char* name, isize rows, isize outputs, isize inputs) {
+  using device = mf::cuda<T>;
+  using gelu = mf::functions::gelu_tanh;
+  const auto x = random_tensor<T>(samples(rows * inputs), 1), weight = random_tensor<T>(samples(outputs * inputs), 2);
+  const auto bias = random_tensor<T>(samples(outputs), 3);
+  const mf::tensor<device, samples> arguments{samples(rows * outputs)}, y{samples(rows * outputs)};
+  const double together = median([&] {
+    device::template linear_keeping<gelu>(rows, outputs, inputs, x.data(), weight.data(), bias.data(), arguments.data(),
+                                          y.data());
+  });
+  const double apart = median([&] {
+    device::template linear<void>(rows, outputs, inputs, x.data(), weight.data(), nullptr, bias.data(), arguments.data());
+    device::for_each(rows, outputs, mf::detail::function_kernel<T, gelu>{arguments.data(), y.data(), outputs});
+  });
+  const double through = median([&] {
+    device::template linear_through<gelu>(rows, inputs, outputs, x.data(), weight.data(), arguments.data(), y.data());
+  });
+  const double through_apart = median([&] {
+    device::multiply(1, rows, outputs, inputs, 1, {x.data(), inputs, 0}, {weight.data(), outputs, 0}, 0,
+                     {y.data(), outputs, 0});
+    device::for_each(rows, outputs, mf::detail::function_slope_kernel<T, gelu>{arguments.data(), y.data(), outputs});
+  });
+  std::printf("| %s | %.3f | %.3f | %.3f | %.3f |\n", name, together, apart, through, through_apart);
+  std::fflush(stdout);
+}
+
 template <class T> void print_linears() {
   std::puts("\n| linear layer | together ms | product and pass ms | gradients together ms | product and sum ms |");
   std::puts("|---|---|---|---|---|");
@@ -203,6 +230,9 @@ template <class T> void print_linears() {
   print_linear<T, mf::functions::gelu_tanh>("12552 x 3072 from 768, bias and gelu by tanh", 12552, 3072, 768);
   print_linear<T, mf::functions::gelu>("12552 x 3072 from 768, bias and gelu", 12552, 3072, 768);
   print_linear<T, void>("98 x 192 from 192, bias", 98, 192, 192);
+  std::puts("\n| gelu by tanh in training | together ms | product and pass ms | gradient together ms | product and pass ms |");
+  std::puts("|---|---|---|---|---|");
+  print_kept<T>("12552 x 3072 from 768", 12552, 3072, 768);
 }
 
 template <class T, isize Layers, isize Width, isize Heads>
@@ -235,10 +265,18 @@ template <class T> void print_models(double product_rate) {
     print("bottleneck base, 32 x (197 + 401) tokens", wide(32, 197), wide(32, 401));
     print("bottleneck base, 1 x (197 + 401) tokens", wide(1, 197), wide(1, 401));
     print("bottleneck base, 1 x (1569 + 401) tokens", wide(1, 1569), wide(1, 401));
+    if constexpr (std::is_same_v<T, mf::bf16>)  // in float32 it would take too long
+      print("bottleneck base, 32 x (1569 + 401) tokens", wide(32, 1569), wide(32, 401));
+    mf::allow_concurrent_streams(true);
+    print("the same of 1 x (197 + 401), streams at the same time", wide(1, 197), wide(1, 401));
+    mf::allow_concurrent_streams(false);
   });
   with(small(), [&](const auto& print) {
     print("bottleneck small, 32 x (99 + 51) tokens", narrow(32, 99), narrow(32, 51));
     print("bottleneck small, 1 x (99 + 51) tokens", narrow(1, 99), narrow(1, 51));
+    mf::allow_concurrent_streams(true);
+    print("the same of 1 x (99 + 51), streams at the same time", narrow(1, 99), narrow(1, 51));
+    mf::allow_concurrent_streams(false);
   });
 }
 

@@ -91,3 +91,26 @@ TEST_CASE("the partial sums of a block add up to the whole sum") {
       CHECK(total == expected);
     }
 }
+
+TEST_CASE("few long sums are divided into parts that cover the axis, many sums and short ones are not") {
+  CHECK(detail::parts_of_sum(1, 1 << 20, 1) == 256);
+  CHECK(detail::parts_of_sum(768, 12552, 768) == 10);
+  CHECK(detail::parts_of_sum(2000, 1 << 20, 1) == 1);
+  CHECK(detail::parts_of_sum(1, 4096, 1) == 1);
+  CHECK(detail::parts_of_sum(768, 400, 768) == 1);
+  for (const isize inner : {1, 3, 768})
+    for (const isize outer : {1, 5, 300})
+      for (const isize reduced : {1, 1023, 1025, 16385, 100003}) {
+        const isize parts = detail::parts_of_sum(outer * inner, reduced, inner);
+        isize end = 0;
+        bool whole = parts >= 1;
+        for (isize p = 0; p < parts; ++p) {
+          const auto part = detail::part_of_sum(reduced, parts, p);
+          whole = whole && part.first == end && part.count > 0 && part.count <= detail::quotient_up(reduced, parts);
+          end = part.first + part.count;
+        }
+        INFO(outer << " x " << reduced << " x " << inner << " in " << parts);
+        CHECK(whole);
+        CHECK(end == reduced);
+      }
+}

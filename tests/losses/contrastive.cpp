@@ -52,6 +52,31 @@ TEST_CASE("contrastive losses survive small temperatures and single pairs") {
   CHECK(number(mf::nt_xent(of({1, 0}), of({0, 1}))) == doctest::Approx(0));
 }
 
+TEST_CASE("of gathered features each process has the gradients of its own, and their sum is that of all") {
+  const std::vector<double> a = {0.3, -1.2, 0.7, 0.4, -0.5, 0.9, 1.1, 0.2};
+  const std::vector<double> b = {0.1, -0.8, 0.9, -0.3, 0.2, 1.3, 0.6, 0.5};
+  mf::tape tape;
+  const auto all_a = mf::watch(tape, of(a)), all_b = mf::watch(tape, of(b));
+  mf::backward(mf::info_nce(all_a, all_b, {0.2}));
+  const auto expected_a = all_a.gradient().to_host(), expected_b = all_b.gradient().to_host();
+  for (const std::ptrdiff_t own : {0, 1}) {  // two processes of two pairs
+    const auto half = [](const std::vector<double>& x, std::ptrdiff_t which) {
+      return of({x.begin() + 4 * which, x.begin() + 4 * which + 4});
+    };
+    mf::tape of_process;
+    const auto own_a = mf::watch(of_process, half(a, own)), own_b = mf::watch(of_process, half(b, own));
+    const auto gathered = [&](const auto& x, const std::vector<double>& others) {
+      const auto received = half(others, 1 - own);
+      return own == 0 ? mf::concat<mf::batch_axis>(x, received) : mf::concat<mf::batch_axis>(received, x);
+    };
+    mf::backward(mf::info_nce(gathered(own_a, a), gathered(own_b, b), {0.2}));
+    for (std::size_t i = 0; i < 4; ++i) {
+      CHECK(own_a.gradient().to_host()[i] == doctest::Approx(expected_a[std::size_t(4 * own) + i]));
+      CHECK(own_b.gradient().to_host()[i] == doctest::Approx(expected_b[std::size_t(4 * own) + i]));
+    }
+  }
+}
+
 TEST_CASE("contrastive losses refuse what they cannot use") {
   const auto a = of({1, 0, 0, 1});
   const double nan = std::nan(""), inf = std::numeric_limits<double>::infinity();

@@ -5,6 +5,7 @@
 #include <multifuse/backend/cpu/cpu.hpp>
 #include <multifuse/backend/cuda/column_major.hpp>
 #include <multifuse/backend/cuda/launch.hpp>
+#include <multifuse/tensor/finish_linear.hpp>
 #include <string>
 #include <type_traits>
 
@@ -105,6 +106,24 @@ template <class T> struct strict {
     requires(!std::is_same_v<T, C>)
   {
     multiply_into(batch, m, n, k, alpha, a, b, beta, c);
+  }
+
+  /// See `mf::keeps_arguments`: for every function, in passes after the product.
+  template <class Function> static constexpr bool keeps_arguments_of = !std::is_void_v<Function>;
+  template <class Function>
+  static void linear_keeping(isize rows, isize outputs, isize inputs, const T* x, const T* weight, const T* bias,
+                             T* arguments, T* y) {
+    multiply(1, rows, outputs, inputs, C(1), {x, inputs, 0}, {weight, inputs, 0, mf::layout::transposed}, C(0),
+             mf::matrix<T>{arguments, outputs, 0});
+    for_each(rows, outputs, mf::detail::finish_linear_kernel<T, void>{arguments, bias, outputs});
+    for_each(rows, outputs, mf::detail::function_kernel<T, Function>{arguments, y, outputs});
+  }
+  template <class Function>
+  static void linear_through(isize rows, isize outputs, isize inputs, const T* dy, const T* weight, const T* arguments,
+                             T* darguments) {
+    multiply(1, rows, inputs, outputs, C(1), {dy, outputs, 0}, {weight, inputs, 0}, C(0),
+             mf::matrix<T>{darguments, inputs, 0});
+    for_each(rows, inputs, mf::detail::function_slope_kernel<T, Function>{arguments, darguments, inputs});
   }
 
   static void sum(isize outer, isize reduced, isize inner, const T* x, C beta, T* y) {

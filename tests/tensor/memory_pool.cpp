@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 #include <map>
-#include <multifuse/tensor/memory_pool.hpp>
+#include <multifuse/tensor/memory_branches.hpp>
 #include <string>
 #include <thread>
 #include <vector>
@@ -209,4 +209,49 @@ TEST_CASE("reserved memory goes to nobody else, even when it was given back, unt
   const void* const held = result.address();
   result = {};
   CHECK(mf::storage<memory>(500).address() == held);
+}
+
+TEST_CASE("what is given back in a branch goes to others at the end of all branches") {
+  using memory = small_memory<7>;
+  using storage = mf::storage<memory>;
+  auto& pool = mf::memory_pool<memory>::instance();
+  void *outside = nullptr, *inside = nullptr;
+  {
+    storage before(100);
+    outside = before.address();
+    mf::memory_branches<memory> branches;
+    CHECK(mf::memory_branches<memory>::inside());
+    CHECK_THROWS_AS(mf::memory_branches<memory>(), mf::argument_error);
+    before = {};
+    inside = storage(100).address();
+    CHECK(inside != outside);  // an earlier branch may still read it
+    CHECK(storage(100).address() == inside);
+    branches.begin_next();
+    const storage other(100);
+    CHECK(other.address() != inside);
+    CHECK(other.address() != outside);
+    pool.release_unused();
+    CHECK(memory::given.size() == 3);  // the device may still use them
+  }
+  CHECK(!mf::memory_branches<memory>::inside());
+  const storage first(100), second(100), third(100);
+  CHECK(pool.statistics().system_allocations == 3);
+  CHECK((first.address() == outside || second.address() == outside || third.address() == outside));
+}
+
+TEST_CASE("blocks that are kept for a recorded pass wait in its branches as well") {
+  using memory = small_memory<8>;
+  using storage = mf::storage<memory>;
+  mf::memory_reservation<memory> reservation;
+  const mf::memory_reservation<memory>::opened open(reservation);
+  {
+    mf::memory_branches<memory> branches;
+    void* const first = storage(100).address();
+    CHECK(storage(100).address() == first);
+    branches.begin_next();
+    CHECK(storage(100).address() != first);
+  }
+  CHECK(reservation.bytes() == 2 * 104);
+  const storage first(100), second(100);
+  CHECK(reservation.bytes() == 2 * 104);
 }

@@ -79,19 +79,25 @@ template <class Block, adapter_config C = adapter_config{}, class Ungated = stre
     /// the adapters read are all of them.
     template <class B> constexpr auto attention_step(const B& b, isize layer) const {
       const Block& block = blocks[layer];
-      return transform_streams(list{}, [&]<class One>(One*) {
-        const auto& x = get<One>(b);
-        return evaluate(x + path(block, block.attention_branch(x), [&] { return block.attention_path; }) +
-                        adapted<One>(adapters_for<One>(layer).attention, x, b));
-      });
+      return detail::each_stream<weights::common>(
+          list{},
+          [&]<class One>(One*, const auto& all) {
+            const auto& x = get<One>(all);
+            return evaluate(x + path(block, block.attention_branch(x), [&] { return block.attention_path; }) +
+                            adapted<One>(adapters_for<One>(layer).attention, x, all));
+          },
+          b);
     }
     template <class Some, class All> constexpr auto mlp_step(const Some& some, const All& all, isize layer) const {
       const Block& block = blocks[layer];
-      return transform_streams(list{}, [&]<class One>(One*) {
-        const auto& x = get<One>(some);
-        return evaluate(x + path(block, block.mlp_branch(x), [&] { return block.mlp_path; }) +
-                        adapted<One>(adapters_for<One>(layer).mlp, x, all));
-      });
+      return detail::each_stream<weights::common>(
+          list{},
+          [&]<class One>(One*, const auto& few, const auto& seen) {
+            const auto& x = get<One>(few);
+            return evaluate(x + path(block, block.mlp_branch(x), [&] { return block.mlp_path; }) +
+                            adapted<One>(adapters_for<One>(layer).mlp, x, seen));
+          },
+          some, all);
     }
 
     /// What an adapter of modality One makes of its tokens and of the other streams.

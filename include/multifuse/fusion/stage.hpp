@@ -1,6 +1,7 @@
 #pragma once
 #include <utility>
 
+#include "each_stream.hpp"
 #include "join.hpp"
 
 namespace multifuse {
@@ -120,9 +121,6 @@ template <class Layer>
   requires requires { Layer::width_of_tokens; }
 inline constexpr isize width_taken<Layer> = Layer::width_of_tokens;
 
-/// Whether the streams of a stage have blocks of their own or one common set.
-enum class weights { separate, common };
-
 /// The blocks of a stage: `block<M>(layer)` is the one that serves modality M.
 template <class Block, isize Depth, class Modalities, weights Sharing> struct stage_blocks {
   static constexpr isize width_of_tokens = width_taken<Block>;
@@ -148,12 +146,17 @@ template <class Block, weights Sharing = weights::separate> struct unimodal {
                   detail::layer_calls<layers<Depth, Modalities>, Depth, computes_tokens_alone<Block>> {
     template <class B> constexpr B begin(B b) const { return b; }
     template <class B> constexpr auto step(const B& b, isize layer) const {
-      return transform_streams(Modalities{}, [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(b)); });
+      return detail::each_stream<Sharing>(
+          Modalities{},
+          [&]<class M>(M*, const auto& all) { return this->template block<M>(layer)(get<M>(all)); }, b);
     }
     template <class B, class State> constexpr auto first_tokens_step(const B&, const State& state, isize layer) const {
-      return transform_streams(Modalities{}, [&]<class M>(M*) {
-        return this->template block<M>(layer)(detail::token_at(get<M>(state), 0), get<M>(state));
-      });
+      return detail::each_stream<Sharing>(
+          Modalities{},
+          [&]<class M>(M*, const auto& all) {
+            return this->template block<M>(layer)(detail::token_at(get<M>(all), 0), get<M>(all));
+          },
+          state);
     }
     template <class B, class State> constexpr const State& finish(const B&, const State& state) const { return state; }
   };
@@ -194,14 +197,21 @@ template <class Block, weights Sharing = weights::separate> struct cross_attenti
     template <class B> constexpr B begin(B b) const { return b; }
     template <class B> constexpr auto step(const B& b, isize layer) const {
       const auto all = join_tokens(Modalities{}, b);
-      return transform_streams(Modalities{},
-                               [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(b), all); });
+      return detail::each_stream<Sharing>(
+          Modalities{},
+          [&]<class M>(M*, const auto& own, const auto& seen) {
+            return this->template block<M>(layer)(get<M>(own), seen);
+          },
+          b, all);
     }
     template <class B, class State> constexpr auto first_tokens_step(const B&, const State& state, isize layer) const {
       const auto all = join_tokens(Modalities{}, state);
-      return transform_streams(Modalities{}, [&]<class M>(M*) {
-        return this->template block<M>(layer)(detail::token_at(get<M>(state), 0), all);
-      });
+      return detail::each_stream<Sharing>(
+          Modalities{},
+          [&]<class M>(M*, const auto& own, const auto& seen) {
+            return this->template block<M>(layer)(detail::token_at(get<M>(own), 0), seen);
+          },
+          state, all);
     }
     template <class B, class State> constexpr const State& finish(const B&, const State& state) const { return state; }
   };
@@ -232,8 +242,9 @@ template <class Block, isize Count, weights Sharing = weights::separate> struct 
     constexpr auto without_exchange(const bundle<S...>& b, const Observer& observe = {}) const {
       auto state = b;
       for (isize layer = 0; layer < Depth; ++layer) {
-        state = transform_streams(Modalities{},
-                                  [&]<class M>(M*) { return this->template block<M>(layer)(get<M>(state)); });
+        state = detail::each_stream<Sharing>(
+            Modalities{},
+            [&]<class M>(M*, const auto& all) { return this->template block<M>(layer)(get<M>(all)); }, state);
         observe(layer, state);
       }
       return state;
@@ -244,9 +255,12 @@ template <class Block, isize Count, weights Sharing = weights::separate> struct 
       return bottleneck_state<B, std::remove_const_t<decltype(z)>>{std::move(b), z};
     }
     template <class B, class Z> constexpr auto step(const bottleneck_state<B, Z>& state, isize layer) const {
-      const auto updated = transform_streams(Modalities{}, [&]<class M>(M*) {  // all read the same bottleneck
-        return this->template block<M>(layer)(concat_tokens(state.bottleneck, get<M>(state.content)));
-      });
+      const auto updated = detail::each_stream<Sharing>(
+          Modalities{},
+          [&]<class M>(M*, const auto& content, const auto& z) {  // all read the same bottleneck
+            return this->template block<M>(layer)(concat_tokens(z, get<M>(content)));
+          },
+          state.content, state.bottleneck);
       return state_of(transform_streams(Modalities{},
                                         [&]<class M>(M*) {
                                           return tokens_like(get<M>(updated), Count, get<M>(state.content));
@@ -265,10 +279,13 @@ template <class Block, isize Count, weights Sharing = weights::separate> struct 
    private:
     template <class State, class Chosen>
     constexpr auto updated_tokens(const State& state, isize layer, const Chosen& chosen) const {
-      return transform_streams(Modalities{}, [&]<class M>(M*) {
-        const auto& tokens = get<M>(state.content);
-        return this->template block<M>(layer)(chosen(tokens), concat_tokens(state.bottleneck, tokens));
-      });
+      return detail::each_stream<Sharing>(
+          Modalities{},
+          [&]<class M>(M*, const auto& content, const auto& z) {
+            const auto& tokens = get<M>(content);
+            return this->template block<M>(layer)(chosen(tokens), concat_tokens(z, tokens));
+          },
+          state.content, state.bottleneck);
     }
     template <class B, class Z> static constexpr bottleneck_state<B, Z> state_of(const B& b, const Z& z) { return {b, z}; }
     template <class... M, class... S> static constexpr auto mean_bottleneck(streams<M...>, const bundle<S...>& updated) {

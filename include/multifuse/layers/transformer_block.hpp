@@ -53,13 +53,18 @@ struct transformer_block {
   }
   /// What the MLP branch adds to x.
   template <value X> constexpr auto mlp_branch(const X& x) const {
-    const auto hidden = [&] {
+    const auto normalized = [&] {
       if constexpr (C.norm == norm_placement::before)
-        return feed_forward.hidden(mlp_norm(x));
+        return mlp_norm(x);
       else
-        return feed_forward.hidden(x);
-    }();
-    return feed_forward.contract(hidden);
+        return x;
+    };
+    if constexpr (decltype(feed_forward)::template is_one_operation<X>) {
+      return feed_forward(normalized());
+    } else {
+      const auto hidden = feed_forward.hidden(normalized());  // then nobody holds what it read
+      return feed_forward.contract(hidden);
+    }
   }
 
   /// Every token attends to every token.

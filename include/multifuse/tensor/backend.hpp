@@ -40,6 +40,8 @@ struct example_kernel {
 /// - `linear`: see `computes_linear`
 /// - `linear_gradients(rows, outputs, inputs, x, dy, beta, dweight, bias_beta, dbias)`: dweight[outputs, inputs] = dy^T x +
 ///   beta dweight and dbias[outputs] = the sum of the rows of dy[rows, outputs] + bias_beta dbias
+/// - `branches`: a type whose objects divide work into parts that may be done at the same time, from `branches(count)` to
+///   the end of the object, with `next()` at the beginning of each part; no part uses what another one writes
 template <class D>
 concept backend = requires(typename D::scalar* x, const typename D::scalar* c, isize n, typename D::scalar value,
                            matrix<typename D::scalar> out, matrix<const typename D::scalar> in) {
@@ -71,6 +73,14 @@ concept packs_weights = computes_linear<D> &&
   { D::packed_size(n, n) } -> std::same_as<isize>;
   { D::packing() } -> std::same_as<isize>;
 };
+
+/// A backend whose products compute this function of a linear layer in training as well:
+/// - `linear_keeping<Function>(rows, outputs, inputs, x, weight, bias, arguments, y)`: arguments[rows, outputs] = x
+///   weight^T + bias, and y[rows, outputs] = Function(arguments)
+/// - `linear_through<Function>(rows, outputs, inputs, dy, weight, arguments, darguments)`: darguments[rows, inputs] = dy
+///   weight times the slope of Function at arguments[rows, inputs]
+template <class D, class Function>
+concept keeps_arguments = requires { requires D::template keeps_arguments_of<Function>; };
 
 /// False while a backend records a pass that runs later (`recording`, see `cuda`): then there are no values to look at,
 /// and checks of values are left out.

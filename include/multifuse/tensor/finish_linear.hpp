@@ -35,4 +35,25 @@ template <class T, class Function> struct finish_linear_kernel {
   }
 };
 
+/// y = Function(x).
+template <class T, class Function> struct function_kernel {
+  const T* x;
+  T* y;
+  isize columns;
+  MULTIFUSE_HD void operator()(isize r, isize c) const {
+    y[r * columns + c] = Function::value(compute_type<T>(x[r * columns + c]));
+  }
+};
+
+/// dx = dx times the slope of Function at x.
+template <class T, class Function> struct function_slope_kernel {
+  const T* x;
+  T* dx;
+  isize columns;
+  MULTIFUSE_HD void operator()(isize r, isize c) const {
+    const isize i = r * columns + c;
+    dx[i] = compute_type<T>(dx[i]) * Function::slopes(compute_type<T>(x[i])).slope[0];
+  }
+};
+
 }  // namespace multifuse::detail

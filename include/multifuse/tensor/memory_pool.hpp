@@ -21,6 +21,7 @@ struct memory_statistics {
 };
 
 template <class Memory> class memory_reservation;
+template <class Memory> class memory_branches;
 
 /// Recycles blocks of device memory by size class, so that a program that repeats itself stops asking the system.
 /// `Memory` is a backend's source of raw memory: `static void* allocate(std::size_t)` (throws device_error) and
@@ -35,6 +36,9 @@ template <class Memory> class memory_pool {
     std::size_t size_class = 0;
     bool held = true;  ///< by somebody, until it was given back
     memory_reservation<Memory>* reservation = nullptr;  ///< for whose work it is kept, if for one only
+    std::uint64_t branch = 0;         ///< of the work in which it was last taken, if in one
+    bool waits = false;               ///< for the end of all branches, before others may take it
+    block* waiting_before = nullptr;  ///< the next in the list of those that wait
     std::atomic<std::uint64_t> changes{0};  ///< that were noted; never set back, not even for a new holder
   };
 
@@ -47,7 +51,8 @@ template <class Memory> class memory_pool {
   [[gnu::noinline]] block* take(std::size_t bytes) {
     const std::size_t size_class = class_of(bytes);
     const std::lock_guard lock(mutex_);
-    block* taken = open_ ? open_->find_free(size_class) : nullptr;
+    block* taken = branch_ ? stop_waiting(size_class) : nullptr;
+    if (!taken && open_) taken = open_->find_free(size_class);
     auto& free = free_[size_class];
     if (taken) {
       taken->references.store(1, std::memory_order_relaxed);
@@ -73,6 +78,7 @@ template <class Memory> class memory_pool {
       ++count_[size_class];
       ++statistics_.system_allocations;
     }
+    taken->branch = branch_;
     if (open_ && taken->reservation != open_) open_->keep(taken);
     statistics_.in_use += isize(taken->bytes);
     statistics_.peak = statistics_.in_use > statistics_.peak ? statistics_.in_use : statistics_.peak;
@@ -83,7 +89,12 @@ template <class Memory> class memory_pool {
     const std::lock_guard lock(mutex_);
     statistics_.in_use -= isize(returned->bytes);
     returned->held = false;
-    if (!returned->reservation) free_[returned->size_class].push_back(returned);
+    if (branch_) {
+      returned->waits = true;
+      returned->waiting_before = std::exchange(waiting_, returned);
+    } else {
+      set_free(returned);
+    }
   }
 
   memory_statistics statistics() const {
@@ -104,7 +115,25 @@ template <class Memory> class memory_pool {
 
  private:
   friend memory_reservation<Memory>;
+  friend memory_branches<Memory>;
   memory_pool() = default;
+
+  /// Lets a block be taken by anybody, or by anybody for whose work it is kept.
+  void set_free(block* one) noexcept {
+    if (!one->reservation) free_[one->size_class].push_back(one);
+  }
+
+  /// A block that the current branch took and gave back, or null.
+  block* stop_waiting(std::size_t size_class) {
+    for (block** at = &waiting_; *at; at = &(*at)->waiting_before) {
+      block* const one = *at;
+      if (one->branch != branch_ || one->size_class != size_class) continue;
+      *at = one->waiting_before;
+      one->waits = false;
+      return one;
+    }
+    return nullptr;
+  }
 
   /// Blocks of other sizes that nobody holds must not be the reason why there is no memory.
   void* allocate_or_make_room(std::size_t bytes) {
@@ -119,7 +148,7 @@ template <class Memory> class memory_pool {
   /// Tells whether there were any.
   bool release_free_blocks() noexcept {
     const auto released = std::erase_if(blocks_, [&](block* candidate) {
-      if (candidate->held || candidate->reservation) return false;
+      if (candidate->held || candidate->reservation || candidate->waits) return false;
       Memory::release(candidate->address);
       --count_[candidate->size_class];
       delete candidate;
@@ -151,6 +180,8 @@ template <class Memory> class memory_pool {
   std::array<std::size_t, classes> count_{};  // of all blocks of a size class
   std::vector<block*> blocks_;
   memory_reservation<Memory>* open_ = nullptr;  // for which every block is kept that is taken now
+  std::uint64_t branch_ = 0, last_branch_ = 0;  // in which work is done now, 0 if not in one; numbers are not used again
+  block* waiting_ = nullptr;                    // the last one given back in a branch
   memory_statistics statistics_;
 };
 
@@ -190,7 +221,7 @@ template <class Memory> class memory_reservation {
     const std::lock_guard lock(from.mutex_);
     for (block* one : kept_) {
       one->reservation = nullptr;
-      if (!one->held) from.free_[one->size_class].push_back(one);
+      if (!one->held && !one->waits) from.set_free(one);
     }
     kept_.clear();
   }
@@ -207,7 +238,7 @@ template <class Memory> class memory_reservation {
   friend pool;
   block* find_free(std::size_t size_class) const {
     for (block* one : kept_)
-      if (!one->held && one->size_class == size_class) return one;
+      if (!one->held && !one->waits && one->size_class == size_class) return one;
     return nullptr;
   }
   void keep(block* taken) {

@@ -20,11 +20,14 @@ struct column_major_matrix {
 };
 
 /// What a product does besides, in one pass: adds a number to each row of its column-major result, applies a function,
-/// or sums the columns of its second matrix, as the gradient of a bias needs.
+/// or sums the columns of its second matrix, as the gradient of a bias needs. The arguments of the function may be written
+/// as well, as a matrix like the result, or be read from one: then the result is multiplied by its slope there.
 struct product_epilogue {
   enum class function { none, relu, gelu_tanh };
+  enum class arguments { unknown, written, read };
   bool adds_bias = false, sums_second = false;
   function applies = function::none;
+  arguments of_function = arguments::unknown;
 
   bool anything() const { return adds_bias || sums_second || applies != function::none; }
   friend bool operator==(const product_epilogue&, const product_epilogue&) = default;
@@ -85,6 +88,7 @@ struct column_major_hash {
       mixed ^= mixed >> 29;
     };
     mix(std::uint64_t(p.epilogue.applies) * 4 + p.epilogue.adds_bias * 2u + p.epilogue.sums_second);
+    mix(std::uint64_t(p.epilogue.of_function));
     for (const column_major_matrix* x : {&p.first, &p.second, &p.result}) {
       mix(std::uint64_t(x->rows));
       mix(std::uint64_t(x->columns));

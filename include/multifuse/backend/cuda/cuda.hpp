@@ -1,5 +1,6 @@
 #pragma once
 #include "attention.hpp"
+#include "branches.hpp"
 #include "graph.hpp"
 #include "linear.hpp"
 #include "sum.hpp"
@@ -43,6 +44,7 @@ template <class T> struct cuda {
   using scalar = T;
   using memory = cuda_memory;
   template <class U> using with_scalar = cuda<U>;
+  using branches = detail::concurrent_branches<detail::cuda_queues, cuda_memory>;
 
   static void copy(T* to, const T* from, isize n) { transfer(to, from, n, cudaMemcpyDeviceToDevice); }
   static void fill(T* to, isize n, T value) { for_each(1, n, detail::fill_kernel<T>{to, value}); }
@@ -92,6 +94,21 @@ template <class T> struct cuda {
     detail::linear_gradients_on_device<cuda>(rows, outputs, inputs, x, dy, beta, dweight, bias_beta, dbias);
   }
 
+  /// See `keeps_arguments`.
+  template <class Function>
+  static constexpr bool keeps_arguments_of = detail::epilogue_function<Function> ==
+                                             detail::product_epilogue::function::gelu_tanh;
+  template <class Function>
+  static void linear_keeping(isize rows, isize outputs, isize inputs, const T* x, const T* weight, const T* bias,
+                             T* arguments, T* y) {
+    detail::linear_keeping_on_device<cuda, Function>(rows, outputs, inputs, x, weight, bias, arguments, y);
+  }
+  template <class Function>
+  static void linear_through(isize rows, isize outputs, isize inputs, const T* dy, const T* weight, const T* arguments,
+                             T* darguments) {
+    detail::linear_through_on_device<cuda, Function>(rows, outputs, inputs, dy, weight, arguments, darguments);
+  }
+
   static void sum(isize outer, isize reduced, isize inner, const T* x, compute_type<T> beta, T* y) {
     sum_into(outer, reduced, inner, x, beta, y);
   }
@@ -131,11 +148,23 @@ template <class T> struct cuda {
 
   template <class R>
   static void sum_into(isize outer, isize reduced, isize inner, const T* x, compute_type<T> beta, R* y) {
+    using C = compute_type<T>;
     if (outer < 1 || inner < 1) return;
+    const isize parts = detail::parts_of_sum(outer * inner, reduced, inner);
+    if (parts == 1) return sum_parts(outer, 1, reduced, inner, x, beta, y);
+    const storage<memory> partial(std::size_t(outer * parts * inner) * sizeof(C));
+    C* const sums = static_cast<C*>(partial.address());
+    sum_parts(outer, parts, reduced, inner, x, C(0), sums);
+    sum_parts(outer, 1, parts, inner, static_cast<const C*>(sums), beta, y);
+  }
+  template <class X, class R>
+  static void sum_parts(isize outer, isize parts, isize reduced, isize inner, const X* x, compute_type<T> beta, R* y) {
+    const isize results = outer * parts * inner, length = detail::quotient_up(reduced, parts);
     if (inner == 1)
-      launch("sum", detail::grid_for_row_sum(outer, reduced), detail::sum_rows_kernel<T, R>, outer, reduced, x, beta, y);
+      launch("sum", detail::grid_for_row_sum(results, length), detail::sum_rows_kernel<X, R>, outer, parts, reduced, x,
+             beta, y);
     else
-      launch("sum", detail::grid_for_sum(outer * inner, reduced), detail::sum_middle_kernel<T, R>, outer, reduced, inner,
+      launch("sum", detail::grid_for_sum(results, length), detail::sum_middle_kernel<X, R>, outer, parts, reduced, inner,
              x, beta, y);
   }
 

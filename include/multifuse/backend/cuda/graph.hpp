@@ -21,6 +21,7 @@ class cuda_graph {
   template <class Work> void record(const Work& work) {
     forget();
     const cuda_stream_guard own_stream(stream_);  // the default stream cannot be recorded
+    synchronize();  // memory of what was done before may be released meanwhile
     cudaGraph_t graph = nullptr;
     {
       const memory_reservation<cuda_memory>::opened reserved(memory_);
@@ -58,8 +59,10 @@ class cuda_graph {
     memory_.release();
   }
 
-  /// Products are recorded as rounded or not.
-  static isize setting() { return tf32_switch().load(std::memory_order_relaxed); }
+  /// Products are recorded as rounded or not, independent streams as concurrent or not.
+  static isize setting() {
+    return isize(tf32_switch().load(std::memory_order_relaxed)) + 2 * isize(cuda_queues::at_once());
+  }
 
  private:
   /// A stream that records while this lives.
@@ -93,7 +96,8 @@ class cuda_graph {
 
 /// A pass whose launches are recorded as one CUDA graph, so that a call costs one launch: for passes of many small
 /// kernels. The first call does the pass and records it; later ones copy their inputs and replay it. It is recorded
-/// again when an extent of an input or `allow_tf32` changes. Its memory stays reserved while it lives.
+/// again when an extent of an input, `allow_tf32` or `allow_concurrent_streams` changes. Its memory stays reserved while
+/// it lives.
 /// The pass is called with tensors and must give the same work to the device every time: a model in inference, or a
 /// whole training step (restart the tape, clear gradients, forward, backward, update). What the host computes in it is
 /// done when it is recorded, not when it is replayed: random numbers repeat, and a learning rate stays what it was. It

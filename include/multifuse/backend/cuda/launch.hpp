@@ -77,6 +77,26 @@ constexpr launch_grid grid_for_row_sum(isize results, isize reduced) {
   return {unsigned(lanes < 32 ? 32 : lanes), 1, unsigned(smaller(results, longest_grid_x)), 1};
 }
 
+/// A run of the elements of a reduced axis.
+struct sum_part {
+  isize first, count;
+};
+
+/// Into how many parts the sums of [outer, reduced, inner] are divided, each for blocks of its own, where there are too
+/// few sums to fill a device. The answer depends on the sizes alone: so do the bits of a sum, on any device.
+constexpr isize parts_of_sum(isize results, isize reduced, isize inner) {
+  const isize blocks = inner == 1 ? results : quotient_up(results, grid_for_sum(results, reduced).block_x);
+  const isize enough = inner == 1 ? 1024 : 256, shortest = inner == 1 ? 4096 : 256;
+  if (blocks > enough / 2 || reduced < 4 * shortest) return 1;  // a second pass would cost more
+  return smaller(enough / blocks, reduced / shortest);
+}
+
+/// Part `part` of `parts` of a reduced axis; none is empty if there are not more parts than elements.
+MULTIFUSE_HD constexpr sum_part part_of_sum(isize reduced, isize parts, isize part) {
+  const isize shorter = reduced / parts, longer_ones = reduced % parts;
+  return {part * shorter + (part < longer_ones ? part : longer_ones), shorter + (part < longer_ones)};
+}
+
 /// The sum of x[r * stride] over r = lane, lane + lanes ... below `reduced`.
 template <class T>
 MULTIFUSE_HD compute_type<T> strided_sum(const T* x, isize reduced, isize stride, isize lane, isize lanes) {

@@ -19,8 +19,11 @@ struct cuda_memory {
     if (recording) detail::check_cuda(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
     return address;
   }
+  /// While a pass is recorded, what is released was last used before: `cuda_graph::record` has waited for that.
   static void release(void* address) noexcept {
-    if (cudaFreeAsync(address, current_stream()) != cudaSuccess) (void)cudaGetLastError();
+    const bool recording = detail::recording_switch().load(std::memory_order_acquire);
+    if ((recording ? cudaFree(address) : cudaFreeAsync(address, current_stream())) != cudaSuccess)
+      (void)cudaGetLastError();
   }
 
  private:

@@ -59,7 +59,7 @@ inline cublasLtHandle_t cublas_handle() {
 
 /// How one product is computed: descriptions of its operands, the algorithm, and the memory that it needs.
 struct product_plan {
-  cublas_operation operation;  ///< none for a product with an epilogue, whose operation names its bias
+  cublas_operation operation;  ///< none for a product with an epilogue, whose operation names its memory
   cublas_layout first, second, result;
   cublasLtMatmulAlgo_t algorithm{};
   std::size_t workspace = 0;
@@ -70,13 +70,16 @@ inline cublasLtEpilogue_t cublas_epilogue(const product_epilogue& epilogue) {
   if (epilogue.sums_second) return CUBLASLT_EPILOGUE_BGRADB;
   if (epilogue.applies == product_epilogue::function::relu) bits = CUBLASLT_EPILOGUE_RELU;
   if (epilogue.applies == product_epilogue::function::gelu_tanh) bits = CUBLASLT_EPILOGUE_GELU;
+  if (epilogue.of_function == product_epilogue::arguments::written) bits = CUBLASLT_EPILOGUE_GELU_AUX;
+  if (epilogue.of_function == product_epilogue::arguments::read) bits = CUBLASLT_EPILOGUE_DGELU;
   if (epilogue.adds_bias) bits = (bits == CUBLASLT_EPILOGUE_DEFAULT ? 0 : bits) | CUBLASLT_EPILOGUE_BIAS;
   return cublasLtEpilogue_t(bits);
 }
 
 /// The operation of a product of elements of T; `bias`, of the type of the result, is what its epilogue adds, or where it
-/// puts sums.
-template <class T> cublas_operation make_operation(const column_major_product& p, const void* bias) {
+/// puts sums, and `arguments`, of that type too, are those of its function.
+template <class T>
+cublas_operation make_operation(const column_major_product& p, const void* bias, const void* arguments) {
   cublasLtMatmulDesc_t created = nullptr;
   check_cublas(cublasLtMatmulDescCreate(&created, cublas_compute_type<T>(p.rounded), cublas_type<compute_type<T>>()),
                "cublasLtMatmulDescCreate");
@@ -89,6 +92,10 @@ template <class T> cublas_operation make_operation(const column_major_product& p
   set(CUBLASLT_MATMUL_DESC_TRANSB, std::int32_t(p.second.transposed ? CUBLAS_OP_T : CUBLAS_OP_N));
   if (p.epilogue.anything()) set(CUBLASLT_MATMUL_DESC_EPILOGUE, cublas_epilogue(p.epilogue));
   if (bias) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+  if (arguments) {
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, arguments);
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, std::int64_t(p.result.rows));
+  }
   return owner;
 }
 
@@ -110,9 +117,9 @@ template <class T> cublas_layout make_layout(const column_major_matrix& x, isize
 /// Asks cuBLASLt for the algorithm it thinks best for elements of T and results of R. If it has none, a product with an
 /// epilogue has no plan, and any other throws cuda_error.
 template <class T, class R>
-std::shared_ptr<const product_plan> make_plan(const column_major_product& p, const R* bias) {
+std::shared_ptr<const product_plan> make_plan(const column_major_product& p, const R* bias, const R* arguments) {
   auto plan = std::make_shared<product_plan>();
-  plan->operation = make_operation<T>(p, bias);
+  plan->operation = make_operation<T>(p, bias, arguments);
   plan->first = make_layout<T>(p.first, p.batch);
   plan->second = make_layout<T>(p.second, p.batch);
   plan->result = make_layout<R>(p.result, p.batch);
@@ -150,7 +157,7 @@ std::shared_ptr<const product_plan> make_plan(const column_major_product& p, con
 
 /// The plan for a product, made when it is first asked for; a table for each pair of types. Lives as long as the process.
 template <class T, class R>
-std::shared_ptr<const product_plan> find_plan(const column_major_product& p, const R* bias) {
+std::shared_ptr<const product_plan> find_plan(const column_major_product& p, const R* bias, const R* arguments) {
   struct table {
     std::mutex mutex;
     std::unordered_map<column_major_product, std::shared_ptr<const product_plan>, column_major_hash> plans;
@@ -159,23 +166,23 @@ std::shared_ptr<const product_plan> find_plan(const column_major_product& p, con
   const std::lock_guard lock(known->mutex);
   const auto found = known->plans.find(p);
   if (found != known->plans.end()) return found->second;
-  auto made = make_plan<T, R>(p, bias);
+  auto made = make_plan<T, R>(p, bias, arguments);
   if (known->plans.size() >= most_plans) known->plans.clear();
   return known->plans.emplace(p, std::move(made)).first->second;
 }
 
-/// One launch of a product on the current stream; `bias` belongs to the epilogue. False if cuBLASLt has no such
+/// One launch of a product on the current stream; `bias` and `arguments` belong to the epilogue. False if cuBLASLt has no such
 /// epilogue.
 template <class T, class R>
 bool run_product(const column_major_product& product, compute_type<T> alpha, const T* first, const T* second,
-                 compute_type<T> beta, R* result, const R* bias) {
-  const auto plan = find_plan<T, R>(product, bias);
+                 compute_type<T> beta, R* result, const R* bias, const R* arguments) {
+  const auto plan = find_plan<T, R>(product, bias, arguments);
   if (!plan) return false;
-  const cublas_operation with_bias = plan->operation ? nullptr : make_operation<T>(product, bias);
+  const cublas_operation with_epilogue = plan->operation ? nullptr : make_operation<T>(product, bias, arguments);
   // Given back at once: what takes this memory next is later on the same stream.
   const storage<cuda_memory> workspace =
       plan->workspace ? storage<cuda_memory>(plan->workspace) : storage<cuda_memory>();
-  check_cublas(cublasLtMatmul(cublas_handle(), with_bias ? with_bias.get() : plan->operation.get(), &alpha, first,
+  check_cublas(cublasLtMatmul(cublas_handle(), with_epilogue ? with_epilogue.get() : plan->operation.get(), &alpha, first,
                               plan->first.get(), second, plan->second.get(), &beta, result, plan->result.get(), result,
                               plan->result.get(), &plan->algorithm, workspace.address(), plan->workspace,
                               current_stream()),
@@ -199,7 +206,7 @@ void multiply_on_device(isize batch, isize m, isize n, isize k, compute_type<T> 
     const matrix<R> result{c.data + first * c.distance, c.stride, c.distance, c.order};
     column_major_product product = column_major(count, m, n, k, left, right, result);
     product.rounded = rounds_products<T>();
-    run_product<T, R>(product, alpha, right.data, left.data, beta, result.data, nullptr);
+    run_product<T, R>(product, alpha, right.data, left.data, beta, result.data, nullptr, nullptr);
   }
 }
 
@@ -207,13 +214,14 @@ void multiply_on_device(isize batch, isize m, isize n, isize k, compute_type<T> 
 /// how a bias is aligned, and may take 16 bytes for granted.
 template <class T>
 bool multiply_with_epilogue(isize m, isize n, isize k, matrix<const T> a, matrix<const T> b, compute_type<T> beta,
-                            matrix<T> c, product_epilogue epilogue, const T* bias) {
-  if (bias && alignment_of(bias, 0) < 16) return false;
+                            matrix<T> c, product_epilogue epilogue, const T* bias, const T* arguments = nullptr) {
+  for (const T* address : {bias, arguments})
+    if (address && alignment_of(address, 0) < 16) return false;
   enter_cuda_device();
   column_major_product product = column_major<T>(1, m, n, k, a, b, c);
   product.rounded = rounds_products<T>();
   product.epilogue = epilogue;
-  return run_product<T, T>(product, 1, b.data, a.data, beta, c.data, bias);
+  return run_product<T, T>(product, 1, b.data, a.data, beta, c.data, bias, arguments);
 }
 
 }  // namespace detail

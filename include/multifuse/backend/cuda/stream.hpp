@@ -1,7 +1,9 @@
 #pragma once
 #include <atomic>
+#include <deque>
 #include <utility>
 
+#include "../../core/types.hpp"
 #include "device.hpp"
 
 namespace multifuse {
@@ -40,6 +42,12 @@ inline std::atomic<bool>& recording_switch() {
   return recording;
 }
 
+/// True if independent work is given to streams of its own.
+inline std::atomic<bool>& concurrency_switch() {
+  static std::atomic<bool> allowed{false};
+  return allowed;
+}
+
 /// What comes later on `to` waits for what is on `from` now.
 inline cudaError_t order_streams(cudaStream_t from, cudaStream_t to) {
   cudaEvent_t event = nullptr;
@@ -62,21 +70,48 @@ inline void synchronize() {
   detail::check_cuda(cudaStreamSynchronize(current_stream()), "cudaStreamSynchronize");
 }
 
+/// Lets the streams of a fusion model be computed at the same time where a stage computes them without one another, in
+/// forward and backward passes: worth it where one alone does not fill the device, most of all in captured passes. Off at
+/// first. Values are the same bits; gradients of what several streams read are added up in another order. Memory that one
+/// stream gives back goes to the others only at the end of a layer. Not to be allowed while other threads compute on the
+/// device.
+inline void allow_concurrent_streams(bool allowed) {
+  detail::concurrency_switch().store(allowed, std::memory_order_relaxed);
+}
+
+namespace detail {
+/// The queues of `concurrent_branches`.
+struct cuda_queues {
+  static bool at_once() { return concurrency_switch().load(std::memory_order_relaxed); }
+  static cudaStream_t current() { return current_stream(); }
+  static void make_current(cudaStream_t stream) { library_stream().store(stream, std::memory_order_release); }
+  static cudaStream_t beside(isize n) {
+    static auto* const streams = new std::deque<cuda_stream>;  // live as long as the process
+    while (isize(streams->size()) <= n) streams->emplace_back();
+    return (*streams)[std::size_t(n)].handle();
+  }
+  static void order(cudaStream_t from, cudaStream_t to) { check_cuda(order_streams(from, to), "cudaStreamWaitEvent"); }
+  static void join(cudaStream_t from, cudaStream_t to) noexcept {
+    // a device that fails here fails again, with an exception, at the next call
+    if (order_streams(from, to) != cudaSuccess) (void)cudaStreamSynchronize(from);
+  }
+};
+}  // namespace detail
+
 /// Makes a stream current while it lives; each side of the change waits for what was given to the device before it.
 /// Not to be used while other threads compute.
 class cuda_stream_guard {
  public:
   /// Throws cuda_error; then nothing has changed.
   explicit cuda_stream_guard(const cuda_stream& stream) : inside_(stream.handle()), outside_(current_stream()) {
-    detail::check_cuda(detail::order_streams(outside_, inside_), "cudaStreamWaitEvent");
-    detail::library_stream().store(inside_, std::memory_order_release);
+    detail::cuda_queues::order(outside_, inside_);
+    detail::cuda_queues::make_current(inside_);
   }
   cuda_stream_guard(const cuda_stream_guard&) = delete;
   cuda_stream_guard& operator=(const cuda_stream_guard&) = delete;
   ~cuda_stream_guard() {
-    // a device that fails here fails again, with an exception, at the next call
-    if (detail::order_streams(inside_, outside_) != cudaSuccess) (void)cudaStreamSynchronize(inside_);
-    detail::library_stream().store(outside_, std::memory_order_release);
+    detail::cuda_queues::join(inside_, outside_);
+    detail::cuda_queues::make_current(outside_);
   }
 
  private:
