@@ -136,8 +136,31 @@ template <class M> constexpr void freeze(M& model) {
 
 namespace detail {
 template <class L> inline constexpr bool is_linear_weight = false;
-template <class D, isize Out, isize In>
+template <packs_weights D, isize Out, isize In>
 inline constexpr bool is_linear_weight<parameter<D, outputs<Out>, inputs<In>>> = true;
+
+/// `pack_weights` for a model on D. The copies follow one another in memory in the order of the members, which is mostly
+/// the order of use: products fetch what comes after their own weights.
+template <class D, class M> void pack_weights_on(M& model) {
+  const auto visit = [&](const auto& use) {
+    isize first = 0;
+    for_each_member(model, [&](auto& leaf) {
+      using L = std::remove_cvref_t<decltype(leaf)>;
+      if constexpr (is_linear_weight<L>) {
+        static_assert(std::is_same_v<typename L::device, D>,
+                      "multifuse: all parameters of a model live on one device (read: found, expected)");
+        const isize size = D::packed_size(leaf.dims()[0], leaf.dims()[1]);
+        if (size > 0) use(leaf, first);
+        first += (size + 15) / 16 * 16;
+      }
+    });
+    return first;
+  };
+  const isize all = visit([](auto&, isize) {});
+  if (all == 0) return;
+  const tensor<D, shape<samples<>>> place{shape<samples<>>(all)};
+  visit([&](auto& leaf, isize first) { leaf.pack(place.owner(), place.data() + first); });
+}
 }  // namespace detail
 
 /// Makes inference faster by a second copy of the weights of linear layers, in the order in which the processor's
@@ -146,8 +169,11 @@ inline constexpr bool is_linear_weight<parameter<D, outputs<Out>, inputs<In>>> =
 /// through a pointer calls `note_change` of the tensor's `owner()`. Call it again for new copies. Does nothing on
 /// devices without such an order.
 template <class M> void pack_weights(M& model) {
-  for_each_member(model, [](auto& leaf) {
-    if constexpr (detail::is_linear_weight<std::remove_cvref_t<decltype(leaf)>>) leaf.pack();
+  bool packed = false;
+  for_each_member(model, [&](auto& leaf) {
+    using L = std::remove_cvref_t<decltype(leaf)>;
+    if constexpr (detail::is_linear_weight<L>)
+      if (!std::exchange(packed, true)) detail::pack_weights_on<typename L::device>(model);
   });
 }
 

@@ -59,31 +59,29 @@ namespace detail {
 /// A matrix in the order in which a backend's products read it, as long as the values are those it was made of.
 template <class D> class packed_copy {
  public:
-  template <class S> constexpr void make(const tensor<D, S>&) {}
-  template <class S> constexpr const void* of(const tensor<D, S>&) const { return nullptr; }
   constexpr explicit operator bool() const { return false; }
 };
 template <packs_weights D> class packed_copy<D> {
  public:
-  template <class S> void make(const tensor<D, S>& values) {
-    const isize rows = values.dims()[0], columns = values.dims()[1];
-    if (D::packed_size(rows, columns) == 0) return;
-    elements_ = tensor<D, shape<samples<>>>(shape<samples<>>(D::packed_size(rows, columns)));
-    D::pack(elements_.data(), rows, columns, values.data());
+  using memory = storage<typename D::memory>;
+
+  template <class S> void make(const tensor<D, S>& values, memory owner, typename D::scalar* place) {
+    D::pack(place, values.dims()[0], values.dims()[1], values.data());
+    owner_ = std::move(owner);
+    elements_ = place;
     changes_ = values.owner().changes();
     packing_ = D::packing();
-    there_ = true;
   }
   template <class S> const void* of(const tensor<D, S>& values) const {
-    return changes_ == values.owner().changes() && packing_ == D::packing() ? elements_.data() : nullptr;
+    return changes_ == values.owner().changes() && packing_ == D::packing() ? elements_ : nullptr;
   }
-  constexpr explicit operator bool() const { return there_; }
+  constexpr explicit operator bool() const { return elements_ != nullptr; }
 
  private:
-  tensor<D, shape<samples<>>> elements_;
+  memory owner_;
+  typename D::scalar* elements_ = nullptr;
   std::uint64_t changes_ = 0;
   isize packing_ = 0;
-  bool there_ = false;  // known in constant expressions too, where models count what they cost
 };
 
 }  // namespace detail
@@ -128,9 +126,13 @@ template <class D, class... Axes> class parameter : public stored_tensor<D, Axes
     if (!slot_) slot_ = new gradient_slot<D>;
   }
 
-  /// Keeps a second copy of a matrix of weights, in the order in which the backend's products read it, until the values
-  /// change; see `pack_weights`.
-  void pack() { packed_.make(base::value()); }
+  /// Keeps a second copy of a matrix of weights at a place in `owner`'s memory, in the order in which the backend's
+  /// products read it, until the values change; see `pack_weights`.
+  void pack(storage<typename D::memory> owner, typename D::scalar* place)
+    requires packs_weights<D>
+  {
+    packed_.make(base::value(), std::move(owner), place);
+  }
   /// That copy, null if there is none.
   constexpr const void* packed() const {
     // a model of the meta device has no values to ask for

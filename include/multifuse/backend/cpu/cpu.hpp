@@ -1,9 +1,12 @@
 #pragma once
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <string>
 #include <type_traits>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #include "../../core/error.hpp"
 #include "../../tensor/backend.hpp"
@@ -15,11 +18,20 @@ namespace multifuse {
 /// Host memory, aligned to cache lines.
 struct cpu_memory {
   static void* allocate(std::size_t bytes) {
-    void* const address = ::operator new(bytes, std::align_val_t(64), std::nothrow);
+    const std::size_t alignment = bytes >= 2 * huge_page ? huge_page : 64;
+    const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
+    void* const address = whole < bytes ? nullptr : std::aligned_alloc(alignment, whole);
     if (!address) throw device_error("cpu memory", "out of memory", std::to_string(bytes) + " bytes", "none");
+#if defined(__linux__)
+    // A request only. The weights of a small model span more plain pages than a processor remembers the places of.
+    if (alignment == huge_page) (void)madvise(address, bytes / huge_page * huge_page, MADV_HUGEPAGE);
+#endif
     return address;
   }
-  static void release(void* address) { ::operator delete(address, std::align_val_t(64)); }
+  static void release(void* address) { std::free(address); }
+
+ private:
+  static constexpr std::size_t huge_page = std::size_t(1) << 21;
 };
 
 namespace detail {

@@ -7,6 +7,8 @@
 
 namespace multifuse::detail {
 
+inline constexpr isize cache_line = 64;  // bytes
+
 /// What a kernel is asked to compute: result = alpha left right + beta result + bias for a few rows and columns.
 template <class T> struct matrix_tile {
   isize inner;
@@ -19,6 +21,7 @@ template <class T> struct matrix_tile {
   isize columns;
   T alpha, beta;
   const T* bias = nullptr;  ///< of each column; null if there is none
+  const T* soon = nullptr;  ///< what is needed next: a cache line of it is fetched for each element of the inner axis
   isize panel = 0;          ///< from one panel of the right matrix to the next, for kernels that take several
 };
 

@@ -157,7 +157,12 @@ template <class T> class matrix_product : public product_in_parts<matrix_product
                                 : by_columns ? kernels_.by_columns
                                              : kernels_.by_rows;
     const isize tiles = (rows + kernels_.rows - 1) / kernels_.rows;
+    // the last tiles of a packed panel fetch the next one, which the processor would not foresee
+    constexpr isize step = cache_line / isize(sizeof(T));
+    const isize fetching = std::max<isize>(1, kernels_.columns / step), first_fetching = std::max<isize>(0, tiles - fetching);
     for (isize i = 0, row = 0; i < tiles; ++i) {
+      tile.soon = tile.right;
+      if (extras_.packed && i >= first_fetching) tile.soon += tile.panel + (i - first_fetching) * tile.inner * step;
       // laid out, all tiles but the last are as high as can be; else no tile is much lower than the others
       const isize next = laid_out ? std::min(rows, row + kernels_.rows) : rows * (i + 1) / tiles;
       if (laid_out) {

@@ -17,10 +17,15 @@ struct loops {
   /// x = Function::value(x) for some rows of a matrix.
   template <class Function, class T>
   [[gnu::noinline]] static void apply(T* x, isize stride, isize rows, isize columns) {
-    for (isize row = 0; row < rows; ++row, x += stride) {
-      MULTIFUSE_INDEPENDENT
-      for (isize column = 0; column < columns; ++column) x[column] = Function::value(x[column]);
-    }
+    constexpr isize tile = 2 * MULTIFUSE_VECTOR_BYTES / isize(sizeof(T));  // as wide as most: a loop of known length
+    for (isize row = 0; row < rows; ++row, x += stride)
+      if (columns == tile) {
+        MULTIFUSE_INDEPENDENT
+        for (isize column = 0; column < tile; ++column) x[column] = Function::value(x[column]);
+      } else {
+        MULTIFUSE_INDEPENDENT
+        for (isize column = 0; column < columns; ++column) x[column] = Function::value(x[column]);
+      }
   }
 };
 

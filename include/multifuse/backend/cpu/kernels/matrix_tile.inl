@@ -72,7 +72,14 @@ template <class T, int Rows, bool ByColumns> [[gnu::noinline]] void multiply_row
   const isize stride = t.left_stride;
   const T *top = t.left, *middle = top + 5 * stride, *bottom = top + 10 * stride, *right = t.right;
   isize three = 3 * stride;
+  for (int row = 0; row < Rows; ++row) {  // results are written when the sums are done: their lines arrive meanwhile
+    __builtin_prefetch(t.result + row * t.result_stride, 1);
+    __builtin_prefetch(t.result + row * t.result_stride + vector_of<T>::lanes, 1);
+  }
+  const T* soon = t.soon;
   for (isize i = t.inner; i > 0; --i) {
+    __builtin_prefetch(soon, 0, 2);  // into the second-level cache
+    soon += cache_line / isize(sizeof(T));
     // hides from the compiler how these depend on each other: it would rather keep fourteen pointers
     asm("" : "+r"(top), "+r"(middle), "+r"(bottom), "+r"(three));
     step.all(std::make_integer_sequence<int, Rows>{}, top, middle, bottom, stride, three, load(right),
