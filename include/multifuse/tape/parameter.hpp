@@ -128,9 +128,9 @@ template <class D, class... Axes> class parameter : public stored_tensor<D, Axes
 
   /// Keeps a second copy of a matrix of weights at a place in `owner`'s memory, in the order in which the backend's
   /// products read it, until the values change; see `pack_weights`.
-  void pack(storage<typename D::memory> owner, typename D::scalar* place)
+  template <class Owner>
     requires packs_weights<D>
-  {
+  void pack(Owner owner, typename D::scalar* place) {
     packed_.make(base::value(), std::move(owner), place);
   }
   /// That copy, null if there is none.
