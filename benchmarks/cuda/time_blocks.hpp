@@ -10,6 +10,7 @@
 #include <multifuse/fusion/readout.hpp>
 #include <multifuse/layers/transformer_block.hpp>
 #include <multifuse/ops/reduce.hpp>
+#include <multifuse/ops/softmax.hpp>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -109,6 +110,16 @@ template <class T> void print_passes() {
   std::printf("| sums of rows of 1024%s | %.3f ms | %.0f GB/s |\n", type, rows, 1e3 * gigabytes / rows);
   const double columns = median([&] { device::sum(1, n / 1024, 1024, from.data(), 0, to.data()); });
   std::printf("| sums of 1024 columns%s | %.3f ms | %.0f GB/s |\n", type, columns, 1e3 * gigabytes / columns);
+  using row = mf::shape<mf::batch<>, mf::width<1024>>;
+  const mf::tensor<device, row> x(from.owner(), from.data(), row(n / 1024));
+  mf::layer_norm<device, 1024> norm;
+  mf::initialize(norm, 1);
+  const double normed = median([&] { (void)norm(x); });
+  std::printf("| layer norm of rows of 1024%s | %.3f ms | %.0f GB/s, %.0f %% of the copy |\n", type, normed,
+              2e3 * gigabytes / normed, 100 * copied / normed);
+  const double probabilities = median([&] { (void)mf::softmax(x); });
+  std::printf("| softmax of rows of 1024%s | %.3f ms | %.0f GB/s, %.0f %% of the copy |\n", type, probabilities,
+              2e3 * gigabytes / probabilities, 100 * copied / probabilities);
 }
 
 template <class T> bool agree(const std::vector<T>& a, const std::vector<T>& b) {

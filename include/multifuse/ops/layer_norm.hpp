@@ -36,13 +36,16 @@ template <class T, std::size_t Count> struct layer_norm_forward_kernel {
   C *mean, *inverse;  // per row
   isize width;
   C epsilon;
-  MULTIFUSE_HD void operator()(isize row, isize) const {
+  MULTIFUSE_HD void operator()(isize row, isize) const { compute(row, one_worker()); }
+  template <class Workers> MULTIFUSE_HD void compute(isize row, const Workers& workers) const {
     const T* in = x + row * width;
     T* out = y + row * width;
-    const C m = sum_of_terms<C>(width, [in](isize i) { return in[i]; }) / C(width);
-    const C squares = sum_of_terms<C>(width, [in, m](isize i) { return (in[i] - m) * (in[i] - m); });
+    const C m = workers.template sum<C>(width, [in](isize i) -> C { return in[i]; }) / C(width);
+    const C squares = workers.template sum<C>(width, [in, m](isize i) { return (in[i] - m) * (in[i] - m); });
     const C r = C(1) / std::sqrt(squares / C(width) + epsilon);
-    for (isize i = 0; i < width; ++i) out[i] = (in[i] - m) * r * weights.scale(i) + weights.bias(i);
+    const auto w = weights;
+    workers.each(width, [in, out, m, r, &w](isize i) { out[i] = (in[i] - m) * r * w.scale(i) + w.bias(i); });
+    if (!workers.first()) return;
     mean[row] = m;
     inverse[row] = r;
   }
@@ -57,18 +60,19 @@ template <class T, std::size_t Count> struct layer_norm_input_kernel {
   T* dx;
   isize width;
   bool accumulate;
-  MULTIFUSE_HD void operator()(isize row, isize) const {
+  MULTIFUSE_HD void operator()(isize row, isize) const { compute(row, one_worker()); }
+  template <class Workers> MULTIFUSE_HD void compute(isize row, const Workers& workers) const {
     const T *g = dy + row * width, *in = x + row * width;
     T* out = dx + row * width;
     const C m = mean[row], r = inverse[row];
-    const auto& w = weights;
-    const C sum_g = sum_of_terms<C>(width, [g, &w](isize i) { return g[i] * w.scale(i); }) / C(width);
+    const auto w = weights;
+    const C sum_g = workers.template sum<C>(width, [g, &w](isize i) { return g[i] * w.scale(i); }) / C(width);
     const C sum_gx =
-        sum_of_terms<C>(width, [g, in, m, &w](isize i) { return g[i] * w.scale(i) * (in[i] - m); }) * r / C(width);
-    for (isize i = 0; i < width; ++i) {
+        workers.template sum<C>(width, [g, in, m, &w](isize i) { return g[i] * w.scale(i) * (in[i] - m); }) * r / C(width);
+    workers.each(width, [=, &w, adds = accumulate](isize i) {
       const C d = r * (g[i] * w.scale(i) - sum_g - (in[i] - m) * r * sum_gx);
-      out[i] = accumulate ? out[i] + d : d;
-    }
+      out[i] = adds ? out[i] + d : d;
+    });
   }
 };
 

@@ -17,12 +17,14 @@ template <class T> struct normalize_kernel {
   C* norms;
   isize width;
   C epsilon;
-  MULTIFUSE_HD void operator()(isize row, isize) const {
+  MULTIFUSE_HD void operator()(isize row, isize) const { compute(row, one_worker()); }
+  template <class Workers> MULTIFUSE_HD void compute(isize row, const Workers& workers) const {
     const T* in = x + row * width;
-    const C norm = std::sqrt(sum_of_terms<C>(width, [in](isize i) { return in[i] * in[i]; }));
+    T* out = y + row * width;
+    const C norm = std::sqrt(workers.template sum<C>(width, [in](isize i) { return in[i] * in[i]; }));
     const C inverse = C(1) / (norm < epsilon ? epsilon : norm);
-    for (isize i = 0; i < width; ++i) y[row * width + i] = in[i] * inverse;
-    norms[row] = norm;
+    workers.each(width, [in, out, inverse](isize i) { out[i] = in[i] * inverse; });
+    if (workers.first()) norms[row] = norm;
   }
 };
 
@@ -36,16 +38,17 @@ template <class T> struct normalize_gradient_kernel {
   isize width;
   C epsilon;
   bool accumulate;
-  MULTIFUSE_HD void operator()(isize row, isize) const {
+  MULTIFUSE_HD void operator()(isize row, isize) const { compute(row, one_worker()); }
+  template <class Workers> MULTIFUSE_HD void compute(isize row, const Workers& workers) const {
     const T *g = dy + row * width, *out = y + row * width;
     T* to = dx + row * width;
     const bool linear = norms[row] < epsilon;
     const C inverse = C(1) / (linear ? epsilon : norms[row]);
-    const C along = linear ? C(0) : sum_of_terms<C>(width, [g, out](isize i) { return g[i] * out[i]; });
-    for (isize i = 0; i < width; ++i) {
+    const C along = linear ? C(0) : workers.template sum<C>(width, [g, out](isize i) { return g[i] * out[i]; });
+    workers.each(width, [g, out, to, along, inverse, adds = accumulate](isize i) {
       const C d = (g[i] - out[i] * along) * inverse;
-      to[i] = accumulate ? to[i] + d : d;
-    }
+      to[i] = adds ? to[i] + d : d;
+    });
   }
 };
 

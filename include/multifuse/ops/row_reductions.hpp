@@ -29,4 +29,16 @@ template <class T> MULTIFUSE_HD inline compute_type<T> largest_of_row(const T* x
   return most;
 }
 
+/// Who computes a row in a kernel: here one thread. Kernels that are written as `compute(row, workers)` can be given to
+/// several threads for each row (see backend/cuda/shared_rows.hpp): each element of `each` belongs to one of them.
+struct one_worker {
+  template <class F> MULTIFUSE_HD void each(isize n, const F& f) const {
+    for (isize i = 0; i < n; ++i) f(i);
+  }
+  template <class T, class Term> MULTIFUSE_HD T sum(isize n, const Term& term) const { return sum_of_terms<T>(n, term); }
+  template <class T> MULTIFUSE_HD compute_type<T> largest(const T* x, isize n) const { return largest_of_row(x, n); }
+  /// True for the one who stores what the row has one of.
+  MULTIFUSE_HD bool first() const { return true; }
+};
+
 }  // namespace multifuse::detail

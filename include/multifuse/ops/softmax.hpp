@@ -15,27 +15,27 @@ template <class T, bool Logarithm> struct softmax_kernel {
   const T* x;
   T* y;
   isize width;
-  MULTIFUSE_HD void operator()(isize row, isize) const {
+  MULTIFUSE_HD void operator()(isize row, isize) const { compute(row, one_worker()); }
+  template <class Workers> MULTIFUSE_HD void compute(isize row, const Workers& workers) const {
     using C = compute_type<T>;
     constexpr bool keeps = std::is_same_v<T, C>;  // the exponentials; what is stored rounded is computed again
     const T* in = x + row * width;
     T* out = y + row * width;
-    const C most = largest_of_row(in, width);
-    if constexpr (keeps)
-      for (isize i = 0; i < width; ++i) out[i] = math::exp(in[i] - most);
+    const C most = workers.largest(in, width);
+    if constexpr (keeps) workers.each(width, [in, out, most](isize i) { out[i] = math::exp(in[i] - most); });
     const auto power = [in, out, most](isize i) -> C {
       if constexpr (keeps)
         return out[i];
       else
         return math::exp(in[i] - most);
     };
-    const C total = sum_of_terms<C>(width, power);
+    const C total = workers.template sum<C>(width, power);
     if constexpr (Logarithm) {
       const C shift = std::log(total);
-      for (isize i = 0; i < width; ++i) out[i] = in[i] - most - shift;
+      workers.each(width, [in, out, most, shift](isize i) { out[i] = in[i] - most - shift; });
     } else {
       const C inverse = C(1) / total;
-      for (isize i = 0; i < width; ++i) out[i] = power(i) * inverse;
+      workers.each(width, [out, power, inverse](isize i) { out[i] = power(i) * inverse; });
     }
   }
 };
@@ -47,15 +47,17 @@ template <class T, bool Logarithm> struct softmax_gradient_kernel {
   T* dx;
   isize width;
   bool accumulate;
-  MULTIFUSE_HD void operator()(isize row, isize) const {
+  MULTIFUSE_HD void operator()(isize row, isize) const { compute(row, one_worker()); }
+  template <class Workers> MULTIFUSE_HD void compute(isize row, const Workers& workers) const {
     const T *g = dy + row * width, *out = y + row * width;
     T* to = dx + row * width;
     using C = compute_type<T>;
-    const C total = sum_of_terms<C>(width, [g, out](isize i) { return Logarithm ? C(g[i]) : g[i] * out[i]; });
-    for (isize i = 0; i < width; ++i) {
+    const C total =
+        workers.template sum<C>(width, [g, out](isize i) -> C { return Logarithm ? C(g[i]) : g[i] * out[i]; });
+    workers.each(width, [g, out, to, total, adds = accumulate](isize i) {
       const C d = Logarithm ? g[i] - math::exp(C(out[i])) * total : out[i] * (g[i] - total);
-      to[i] = accumulate ? to[i] + d : d;
-    }
+      to[i] = adds ? to[i] + d : d;
+    });
   }
 };
 

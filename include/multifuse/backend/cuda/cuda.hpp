@@ -3,6 +3,7 @@
 #include "branches.hpp"
 #include "graph.hpp"
 #include "linear.hpp"
+#include "shared_rows.hpp"
 #include "sum.hpp"
 
 namespace multifuse {
@@ -65,6 +66,10 @@ template <class T> struct cuda {
 
   template <class Kernel> static void for_each(isize rows, isize columns, const Kernel& kernel) {
     if (rows < 1 || columns < 1) return;
+    if constexpr (detail::shares_rows<Kernel>) {
+      const detail::shared_rows_kernel<Kernel> shared(rows, kernel);
+      return run_blocks(shared.blocks, shared);
+    }
     if constexpr (requires { Kernel::at_once; })
       if (detail::computes_vectors(columns, kernel))
         return launch_for_each(rows, columns / Kernel::at_once, detail::vector_kernel<Kernel>{kernel});
