@@ -23,7 +23,7 @@ template <class T, bool Logarithm> struct softmax_kernel {
     T* out = y + row * width;
     const C most = workers.largest(in, width);
     if constexpr (keeps) workers.each(width, [in, out, most](isize i) { out[i] = math::exp(in[i] - most); });
-    const auto power = [in, out, most](isize i) -> C {
+    const auto power = [=](isize i) -> C {
       if constexpr (keeps)
         return out[i];
       else
@@ -35,7 +35,7 @@ template <class T, bool Logarithm> struct softmax_kernel {
       workers.each(width, [in, out, most, shift](isize i) { out[i] = in[i] - most - shift; });
     } else {
       const C inverse = C(1) / total;
-      workers.each(width, [out, power, inverse](isize i) { out[i] = power(i) * inverse; });
+      workers.each(width, [=](isize i) { out[i] = power(i) * inverse; });
     }
   }
 };
