@@ -28,6 +28,14 @@ template <class T> [[gnu::always_inline]] inline void finish(T& to, T sum, T bia
   to = beta != T(0) ? sum + beta * to : sum;
 }
 
+/// Finishes sums [rows, two vectors] of a tile with fewer columns; out of line, because it would be compiled for each height.
+template <class T> [[gnu::noinline]] void finish_part(const T* sums, int rows, const matrix_tile<T>& t) {
+  for (int row = 0; row < rows; ++row)
+    for (isize i = 0; i < t.columns; ++i)
+      finish(t.result[row * t.result_stride + i], sums[row * 2 * vector_of<T>::lanes + i], t.bias ? t.bias[i] : T(0),
+             t.alpha, t.beta);
+}
+
 /// Adds one row of the right matrix times one element of each row of the left one. Elements of rows 0 ... 4, 5 ... 9
 /// and 10 ... 14 are addressed from three pointers, which is what the processor's addressing modes can do.
 template <class T, int Rows, bool ByColumns> struct tile_step {
@@ -60,9 +68,7 @@ template <class T, int Rows, bool ByColumns> struct tile_step {
     }
     T part[Rows][2 * lanes];
     ((store(part[Row], sum[Row][0]), store(part[Row] + lanes, sum[Row][1])), ...);
-    for (int row = 0; row < Rows; ++row)
-      for (isize i = 0; i < t.columns; ++i)
-        finish(t.result[row * t.result_stride + i], part[row][i], t.bias ? t.bias[i] : T(0), t.alpha, t.beta);
+    finish_part(part[0], Rows, t);
   }
 };
 
