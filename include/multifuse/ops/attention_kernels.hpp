@@ -3,7 +3,7 @@
 
 #include "../core/math.hpp"
 #include "../tensor/attention_arguments.hpp"
-#include "row_reductions.hpp"
+#include "../tensor/row_reductions.hpp"
 
 /// The row kernels of attention. Scores lie as [heads, rows of the tile, keys].
 namespace multifuse::detail {

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "../tape/apply.hpp"
-#include "row_reductions.hpp"
+#include "../tensor/row_reductions.hpp"
 
 namespace multifuse {
 

@@ -3,7 +3,7 @@
 
 #include "../core/math.hpp"
 #include "../tape/apply.hpp"
-#include "row_reductions.hpp"
+#include "../tensor/row_reductions.hpp"
 
 namespace multifuse {
 

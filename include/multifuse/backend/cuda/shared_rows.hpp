@@ -1,5 +1,5 @@
 #pragma once
-#include "../../ops/row_reductions.hpp"
+#include "../../tensor/row_reductions.hpp"
 #include "block.hpp"
 #include "launch.hpp"
 
