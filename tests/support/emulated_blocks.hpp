@@ -148,7 +148,7 @@ class emulated_block {
         shared_((shared_bytes + sizeof(vector_bytes) - 1) / sizeof(vector_bytes)) {}
 
   template <class Kernel> void run_threads(const Kernel& kernel, bool descending) {
-    std::memset(static_cast<void*>(shared_.data()), 0xFF, shared_bytes_);
+    if (!shared_.empty()) std::memset(static_cast<void*>(shared_.data()), 0xFF, shared_bytes_);
     start_ = [this, &kernel](int number) { kernel(view{this, number}); };
     running() = this;
     const int n = int(threads_.size());
