@@ -9,6 +9,8 @@
 #include "../io/scratch_directory.hpp"
 #include "../support/check.hpp"
 
+namespace test_backend_bf16_training {
+
 namespace mf = multifuse;
 using mf::bf16;
 using mf::isize;
@@ -136,3 +138,5 @@ TEST_CASE("weights of float load into bf16 and back") {
   mf::load_model(path, back);
   CHECK(back.weight.value().to_host() == std::vector<float>(after.begin(), after.end()));
 }
+
+}  // namespace test_backend_bf16_training

@@ -5,6 +5,8 @@
 #include <multifuse/core/random.hpp>
 #include <vector>
 
+namespace test_backend_cpu {
+
 // A request that no machine can serve is refused by the library, also where a sanitizer would end the program first.
 extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
 
@@ -105,3 +107,5 @@ TEST_CASE("the sum of many float numbers keeps its precision") {
   mf::cpu<float>::sum(1, n, 1, x.data(), 0, &y);
   CHECK(std::abs(double(y) / (double(n) * double(0.1f)) - 1) < 2e-5);
 }
+
+}  // namespace test_backend_cpu

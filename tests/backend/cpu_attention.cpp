@@ -3,6 +3,8 @@
 #include <multifuse/backend/cpu/cpu.hpp>
 #include <numeric>
 
+namespace test_backend_cpu_attention {
+
 namespace mf = multifuse;
 using mf::isize;
 using namespace check::attention;
@@ -125,3 +127,5 @@ TEST_CASE("only the wanted gradients are computed, and they are the same") {
     CHECK((wanted == 0 ? p.dq == all.dq : wanted == 1 ? p.dk == all.dk : p.dv == all.dv));
   }
 }
+
+}  // namespace test_backend_cpu_attention

@@ -2,6 +2,8 @@
 
 #include "../support/attention_reference.hpp"
 
+namespace test_backend_cpu_attention_bf16 {
+
 namespace mf = multifuse;
 using mf::bf16;
 using mf::isize;
@@ -119,3 +121,5 @@ TEST_CASE("bf16 attention: only the wanted gradients are computed, and they are 
     }
   });
 }
+
+}  // namespace test_backend_cpu_attention_bf16

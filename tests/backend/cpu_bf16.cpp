@@ -5,6 +5,8 @@
 #include <multifuse/core/random.hpp>
 #include <vector>
 
+namespace test_backend_cpu_bf16 {
+
 namespace mf = multifuse;
 using mf::bf16;
 using mf::isize;
@@ -129,3 +131,5 @@ TEST_CASE("any number of threads computes the same bits in bf16") {
   mf::use_threads(threads);
   mf::use_instructions(before);
 }
+
+}  // namespace test_backend_cpu_bf16

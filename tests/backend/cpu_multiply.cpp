@@ -5,6 +5,8 @@
 #include <multifuse/core/random.hpp>
 #include <vector>
 
+namespace test_backend_cpu_multiply {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -179,3 +181,5 @@ TEST_CASE("NaN in the operands arrives in the rows that use it, and only there")
   CHECK(c[2] != c[2]);
   CHECK(c[3] != c[3]);
 }
+
+}  // namespace test_backend_cpu_multiply

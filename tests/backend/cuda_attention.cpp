@@ -2,6 +2,8 @@
 #include "../support/attention_cases.hpp"
 #include "../support/emulated_blocks.hpp"
 
+namespace test_backend_cuda_attention {
+
 namespace mf = multifuse;
 using mf::isize;
 using namespace check::attention;
@@ -100,3 +102,5 @@ TEST_CASE("columns are divided only where there are too few tiles of rows") {
   CHECK(mf::detail::plan_attention<double>(1, 17, 1000, 130, 1, true).blocks() == 2);
   CHECK(mf::detail::plan_attention<double>(1, 3, 1, 130, 1, true).blocks() == 3);
 }
+
+}  // namespace test_backend_cuda_attention

@@ -2,6 +2,8 @@
 #include "../support/attention_cases.hpp"
 #include "../support/emulated_blocks.hpp"
 
+namespace test_backend_cuda_attention_bf16 {
+
 namespace mf = multifuse;
 using mf::bf16;
 using mf::isize;
@@ -68,3 +70,5 @@ TEST_CASE("attention on tensor cores: only the wanted gradients are computed") {
   CHECK(p.dq == all.dq);
   CHECK(p.dv == before);
 }
+
+}  // namespace test_backend_cuda_attention_bf16

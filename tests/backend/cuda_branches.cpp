@@ -8,6 +8,8 @@
 
 #include "../support/queued_device.hpp"
 
+namespace test_backend_cuda_branches {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -130,3 +132,5 @@ TEST_CASE("a backward pass that fails in one of its parts ends them when its tap
   work_queues::at_once_allowed = false;
   work_queues::wait();
 }
+
+}  // namespace test_backend_cuda_branches

@@ -5,6 +5,8 @@
 #include <multifuse/ops/pointwise.hpp>
 #include <vector>
 
+namespace test_backend_cuda_captured {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -126,3 +128,5 @@ TEST_CASE("an expression that a pass returns is computed") {
   mf::detail::captured_pass<counting_recorder, doubling_pass, rows> fast(doubling_pass{});
   CHECK(fast(counted(1, 3)).to_host() == std::vector<float>{6, 8});
 }
+
+}  // namespace test_backend_cuda_captured

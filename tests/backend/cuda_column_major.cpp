@@ -4,6 +4,8 @@
 #include <random>
 #include <vector>
 
+namespace test_backend_cuda_column_major {
+
 namespace mf = multifuse;
 using mf::isize;
 using mf::layout;
@@ -163,3 +165,5 @@ TEST_CASE("plans are kept apart by all that the choice of an algorithm depends o
     CHECK(detail::column_major_hash{}(other) != detail::column_major_hash{}(base));
   }
 }
+
+}  // namespace test_backend_cuda_column_major

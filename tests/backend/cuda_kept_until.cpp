@@ -3,6 +3,8 @@
 #include <memory>
 #include <multifuse/backend/cuda/kept_until.hpp>
 
+namespace test_backend_cuda_kept_until {
+
 namespace {
 
 struct flag_event {
@@ -26,3 +28,5 @@ TEST_CASE("memory of a copy under way is kept until its event is reached, and dr
   CHECK(first.use_count() == 1);
   CHECK(second.use_count() == 2);
 }
+
+}  // namespace test_backend_cuda_kept_until

@@ -3,6 +3,8 @@
 #include <multifuse/backend/cuda/launch.hpp>
 #include <vector>
 
+namespace test_backend_cuda_launch {
+
 namespace mf = multifuse;
 using mf::isize;
 namespace detail = mf::detail;
@@ -114,3 +116,5 @@ TEST_CASE("few long sums are divided into parts that cover the axis, many sums a
         CHECK(end == reduced);
       }
 }
+
+}  // namespace test_backend_cuda_launch

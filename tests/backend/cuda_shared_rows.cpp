@@ -8,6 +8,8 @@
 
 #include "support/emulated_blocks.hpp"
 
+namespace test_backend_cuda_shared_rows {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -91,3 +93,5 @@ TEST_CASE("an infinite or undefined first element of a row is its largest, for a
     for (std::size_t i = 0; i < 70; ++i) CHECK(std::isnan(y[i]) == std::isnan(expected[i]));
   }
 }
+
+}  // namespace test_backend_cuda_shared_rows

@@ -9,6 +9,8 @@
 #include <multifuse/tensor/finish_linear.hpp>
 #include <vector>
 
+namespace test_backend_cuda_vectors {
+
 namespace mf = multifuse;
 using mf::isize;
 namespace detail = mf::detail;
@@ -118,3 +120,5 @@ TEST_CASE("bias and function of a linear layer by vectors are those by elements"
     CHECK(!equal_bits(one.to_host(), x.to_host()));
   }
 }
+
+}  // namespace test_backend_cuda_vectors

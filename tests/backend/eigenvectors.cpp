@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+namespace test_backend_eigenvectors {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -36,3 +38,5 @@ TEST_CASE("what has no eigenvectors is refused") {
   CHECK_THROWS_AS(mf::eigenvectors::of({}, 0), mf::shape_error);
   CHECK_THROWS_AS(mf::eigenvectors::of(broken, 2), mf::argument_error);
 }
+
+}  // namespace test_backend_eigenvectors

@@ -7,6 +7,8 @@
 #include <random>
 #include <vector>
 
+namespace test_backend_fft {
+
 namespace mf = multifuse;
 
 TEST_CASE("power spectrum agrees with the definition, for any length") {
@@ -58,3 +60,5 @@ TEST_CASE("power spectrum refuses unusable lengths and spans") {
   signal.resize(8);
   CHECK_THROWS_AS(transform(signal, wrong), mf::shape_error);
 }
+
+}  // namespace test_backend_fft

@@ -3,6 +3,8 @@
 #include <multifuse/backend/cpu/cpu.hpp>
 #include <vector>
 
+namespace test_backend_instruction_set {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -46,3 +48,5 @@ TEST_CASE("loops of every set of instructions reach each element once") {
   }
   mf::use_instructions(before);
 }
+
+}  // namespace test_backend_instruction_set

@@ -8,6 +8,8 @@
 #include <csignal>
 #include <multifuse/tensor/tensor.hpp>
 
+namespace test_backend_strict_device {
+
 namespace mf = multifuse;
 using mf::isize;
 using device = check::strict<float>;
@@ -66,3 +68,5 @@ TEST_CASE("products in layouts that a GPU's library does not take are refused") 
                   mf::argument_error);
   CHECK_NOTHROW(device::multiply(1, 2, 3, 4, 1, {x.data(), 4, 0}, {x.data(), 3, 0}, 0, {x.data() + 32, 3, 0}));
 }
+
+}  // namespace test_backend_strict_device

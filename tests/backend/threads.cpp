@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+namespace test_backend_threads {
+
 namespace mf = multifuse;
 using mf::isize;
 using dev = mf::cpu<float>;
@@ -117,3 +119,5 @@ TEST_CASE("numbers of threads are set for a process and for a scope, and refused
   CHECK_THROWS_AS(mf::scoped_threads(-1), mf::argument_error);
   CHECK_THROWS_AS(mf::detail::checked_threads("MULTIFUSE_THREADS", 0, "many"), mf::argument_error);
 }
+
+}  // namespace test_backend_threads

@@ -3,6 +3,8 @@
 #include "../../benchmarks/peers/comparison.hpp"
 #include "io/scratch_directory.hpp"
 
+namespace test_benchmarks_peers_comparison {
+
 namespace {
 
 const char* const sample = R"({"date": "2026-11-24", "processor": "a processor", "processors": 2,
@@ -48,3 +50,5 @@ TEST_CASE("a comparison that is missing is empty, one that is damaged is refused
     CHECK_THROWS_AS(peers::read_comparison(folder.path() / "peers.json"), multifuse::file_error);
   }
 }
+
+}  // namespace test_benchmarks_peers_comparison

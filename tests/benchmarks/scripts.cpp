@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <string>
 
+namespace test_benchmarks_scripts {
+
 namespace {
 
 struct answer {
@@ -59,3 +61,5 @@ TEST_CASE("the scripts refuse arguments that they do not know") {
   check_refused("benchmarks/peers/run", "--rounds many", "'many'");
   check_refused("benchmarks/peers/run", "--seconds -1", "'-1'");
 }
+
+}  // namespace test_benchmarks_scripts

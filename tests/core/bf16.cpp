@@ -6,6 +6,8 @@
 #include <multifuse/core/bf16.hpp>
 #include <type_traits>
 
+namespace test_core_bf16 {
+
 namespace mf = multifuse;
 
 namespace {
@@ -84,3 +86,5 @@ TEST_CASE("limits") {
   CHECK(std::isnan(float(limits::quiet_NaN())));
   CHECK(double(limits::denorm_min()) == std::ldexp(1.0, -133));
 }
+
+}  // namespace test_core_bf16

@@ -3,6 +3,8 @@
 #include <multifuse/core/error.hpp>
 #include <string>
 
+namespace test_core_error {
+
 namespace mf = multifuse;
 
 namespace {
@@ -47,3 +49,5 @@ TEST_CASE("refusals of an axis and of a shape carry names and numbers") {
           mf::detail::refuse_shape("tensor", "wrong shape", names, extents, 2, "less");
         }) == "tensor: wrong shape; expected less; got [batch 2, width 768]");
 }
+
+}  // namespace test_core_error

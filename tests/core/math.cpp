@@ -7,6 +7,8 @@
 #include <limits>
 #include <multifuse/core/math.hpp>
 
+namespace test_core_math {
+
 namespace math = multifuse::math;
 
 namespace {
@@ -149,3 +151,5 @@ TEST_CASE("double goes to the standard library") {
     if (x >= 0) CHECK(math::sqrt(x) == std::sqrt(x));
   }
 }
+
+}  // namespace test_core_math

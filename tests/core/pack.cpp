@@ -5,6 +5,8 @@
 #include <string>
 #include <type_traits>
 
+namespace test_core_pack {
+
 namespace mf = multifuse;
 
 TEST_CASE("a pack holds copies of its arguments, in order") {
@@ -45,3 +47,5 @@ TEST_CASE("a default-constructed pack of numbers is zero, and one of objects tha
   const auto moved = std::move(p);
   CHECK(*mf::get<0>(moved) == 3);
 }
+
+}  // namespace test_core_pack

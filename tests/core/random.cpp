@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+namespace test_core_random {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -223,3 +225,5 @@ TEST_CASE("splits by numbers and by names do not collide") {
   static_assert(mf::random_key{1, 2}.split("bias").stream == mf::random_key{9, 2}.split("bias").stream);
   CHECK(key.split("x").stream != mf::random_key{1, 1}.split("x").stream);
 }
+
+}  // namespace test_core_random

@@ -3,6 +3,8 @@
 #include <multifuse/core/types.hpp>
 #include <type_traits>
 
+namespace test_core_types {
+
 namespace mf = multifuse;
 
 TEST_CASE("sizes are signed, and no extent of an axis is taken for `dynamic`") {
@@ -11,3 +13,5 @@ TEST_CASE("sizes are signed, and no extent of an axis is taken for `dynamic`") {
   MULTIFUSE_HD constexpr mf::isize most = mf::isize(1) << 56;
   CHECK(most > 0);
 }
+
+}  // namespace test_core_types

@@ -5,6 +5,8 @@
 
 #include "parity.hpp"
 
+namespace test_device_bf16 {
+
 namespace described {
 
 namespace mf = multifuse;
@@ -30,3 +32,5 @@ template <class D> struct bottleneck_in_bf16 {
 }  // namespace described
 
 TEST_CASE("fusion in bf16 on another device") { check::parity<described::bottleneck_in_bf16, multifuse::bf16>(); }
+
+}  // namespace test_device_bf16

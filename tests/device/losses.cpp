@@ -1,6 +1,8 @@
 #include "../described/losses.hpp"
 #include "parity.hpp"
 
+namespace test_device_losses {
+
 TEST_CASE("losses on another device") {
   check::parity<described::cross_entropy_example>();
   check::parity<described::binary_cross_entropy_example>();
@@ -8,3 +10,5 @@ TEST_CASE("losses on another device") {
   check::parity<described::contrastive_example>();
   check::parity<described::triplet_example>();
 }
+
+}  // namespace test_device_losses

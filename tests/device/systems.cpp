@@ -4,6 +4,8 @@
 
 #include "parity.hpp"
 
+namespace test_device_systems {
+
 namespace described {
 
 namespace mf = multifuse;
@@ -45,3 +47,5 @@ TEST_CASE("whole systems on another device") {
   check::parity<described::mbt_example>();
   check::parity<described::uavm_example>();
 }
+
+}  // namespace test_device_systems

@@ -9,6 +9,8 @@
 #include "../train/two_sensors.hpp"
 #include "parity.hpp"
 
+namespace test_device_train {
+
 namespace mf = multifuse;
 
 namespace {
@@ -90,3 +92,5 @@ TEST_CASE("a checkpoint of another device is one of the CPU, bit by bit, and bac
   CHECK(read_text(here) == read_text(there));
   CHECK(read_text(again) == read_text(there));
 }
+
+}  // namespace test_device_train

@@ -4,6 +4,8 @@
 
 #include "examples/small_data.hpp"
 
+namespace test_examples_av_digits {
+
 using namespace examples;
 
 TEST_CASE("pictures keep four principal components, or are clean") {
@@ -103,3 +105,5 @@ TEST_CASE("the real digits") {
   CHECK(level > 1);
   CHECK(level < 2);
 }
+
+}  // namespace test_examples_av_digits

@@ -4,6 +4,8 @@
 
 #include "examples/small_data.hpp"
 
+namespace test_examples_av_grid {
+
 using namespace examples;
 
 TEST_CASE("windows are centered on the word, stay inside the sentence and hold the frames and samples of one moment") {
@@ -84,3 +86,5 @@ TEST_CASE("the real sentences") {
   CHECK(std::abs(pixels.mean) < 0.5);
   CHECK(pixels.deviation > 0.05);
 }
+
+}  // namespace test_examples_av_grid

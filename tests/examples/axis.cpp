@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_examples_axis {
+
 using namespace examples;
 
 namespace {
@@ -59,3 +61,5 @@ TEST_CASE("a long legend takes several rows") {
   legend(std::vector<legend_entry>(20, {"a name of some length", 0, true}), 600, y);
   CHECK(y > 4 * single);
 }
+
+}  // namespace test_examples_axis

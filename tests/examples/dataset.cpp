@@ -4,6 +4,8 @@
 
 #include "examples/small_data.hpp"
 
+namespace test_examples_dataset {
+
 using namespace examples;
 
 TEST_CASE("statistics are measured on one set and applied to another") {
@@ -60,3 +62,5 @@ TEST_CASE("offsets must rise from zero to the end") {
   CHECK_THROWS_AS(with({0, 11, 4, 10}), multifuse::file_error);
   CHECK_THROWS_AS(with({0}), multifuse::file_error);
 }
+
+}  // namespace test_examples_dataset

@@ -10,6 +10,8 @@
 #include "support/av_digits.hpp"
 #include "support/wav.hpp"
 
+namespace test_examples_find_data {
+
 using namespace examples;
 
 TEST_CASE("a folder that was asked for is taken, or the reason is given") {
@@ -72,3 +74,5 @@ TEST_CASE("material of the fallback becomes a folder of digits") {
   std::filesystem::remove(folder / "digits.csv");
   CHECK_THROWS_AS(prepare_data(data_kind::fallback, folder.path(), folder / "again", log), multifuse::file_error);
 }
+
+}  // namespace test_examples_find_data

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_examples_heat_map {
+
 using namespace examples;
 
 namespace {
@@ -75,3 +77,5 @@ TEST_CASE("matrices are drawn with names or numbers along their edges") {
   const matrix_plot flat{.title = "", .x = {}, .y = {}, .rows = 1, .columns = 1, .values = {none}};
   CHECK(flat.svg().find("nan") == std::string::npos);
 }
+
+}  // namespace test_examples_heat_map

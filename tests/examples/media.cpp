@@ -5,6 +5,8 @@
 #include "examples/small_data.hpp"
 #include "support/wav.hpp"
 
+namespace test_examples_media {
+
 using namespace examples;
 
 namespace {
@@ -106,3 +108,5 @@ TEST_CASE("real clips: picture and sound of about the same length, damage is not
   small_data::write_text(folder / "cut.mp4", small_data::read_text(clips / "friday_cc0.mp4").substr(0, 200000));
   CHECK_THROWS_AS(decode_clip(folder / "cut.mp4"), multifuse::file_error);
 }
+
+}  // namespace test_examples_media

@@ -4,6 +4,8 @@
 
 #include "examples/small_data.hpp"
 
+namespace test_examples_noise_bank {
+
 using namespace examples;
 
 TEST_CASE("noise is added at the ratio asked for, the same for the same key") {
@@ -38,3 +40,5 @@ TEST_CASE("what has no ratio is refused") {
   small_data::save(folder / "train_noise.npy", std::vector<std::int16_t>(8000), {1, 8000});
   CHECK_THROWS_AS(noise_bank(folder.path(), "train"), multifuse::file_error);
 }
+
+}  // namespace test_examples_noise_bank

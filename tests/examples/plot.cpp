@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_examples_plot {
+
 using namespace examples;
 
 namespace {
@@ -97,3 +99,5 @@ TEST_CASE("plots without data are drawn empty") {
   CHECK(balanced(scatter_plot{.title = "", .x = {}, .y = {}, .frontier = true}.svg()));
   CHECK(balanced(bar_plot{.title = "", .value = {}}.svg()));
 }
+
+}  // namespace test_examples_plot

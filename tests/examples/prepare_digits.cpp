@@ -4,6 +4,8 @@
 
 #include "examples/small_data.hpp"
 
+namespace test_examples_prepare_digits {
+
 using namespace examples;
 
 namespace {
@@ -131,3 +133,5 @@ TEST_CASE("a written folder is what av_digits reads") {
   lacking.noise.clear();
   CHECK_THROWS_AS(write_digit_split(folder.path(), "train", lacking, 10, {1}), multifuse::argument_error);
 }
+
+}  // namespace test_examples_prepare_digits

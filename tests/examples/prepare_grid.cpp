@@ -4,6 +4,8 @@
 
 #include "examples/small_data.hpp"
 
+namespace test_examples_prepare_grid {
+
 using namespace examples;
 
 TEST_CASE("mu-law: encoding finds the nearest of 256 levels") {
@@ -82,3 +84,5 @@ TEST_CASE("a prepared folder is what av_grid reads; damaged clips are named and 
   CHECK(val.utterances() >= 6);
   CHECK(val.words({.task = grid_task::digit}).size == val.utterances());
 }
+
+}  // namespace test_examples_prepare_grid

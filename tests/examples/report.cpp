@@ -4,6 +4,8 @@
 
 #include "examples/small_data.hpp"
 
+namespace test_examples_report {
+
 using namespace examples;
 
 TEST_CASE("a report holds its parts in order, escaped, and asks nothing of the network") {
@@ -37,3 +39,5 @@ TEST_CASE("a report is written whole or not at all") {
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
   CHECK_THROWS_AS(page.write(folder / "missing/page.html"), multifuse::file_error);
 }
+
+}  // namespace test_examples_report

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_examples_svg {
+
 using namespace examples;
 
 TEST_CASE("text is escaped for elements and attributes") {
@@ -40,3 +42,5 @@ TEST_CASE("a drawing on its own carries its style") {
   CHECK(file.find("prefers-color-scheme:dark") != std::string::npos);
   CHECK_THROWS_AS(standalone_svg("nothing"), multifuse::argument_error);
 }
+
+}  // namespace test_examples_svg

@@ -4,6 +4,8 @@
 
 #include "examples/small_data.hpp"
 
+namespace test_examples_wav {
+
 using namespace examples;
 
 TEST_CASE("sound survives writing and reading") {
@@ -77,3 +79,5 @@ TEST_CASE("samples that are not finite are refused") {
   sf_close(file);
   CHECK_THROWS_AS(read_wav(folder / "nan.wav"), multifuse::file_error);
 }
+
+}  // namespace test_examples_wav

@@ -2,6 +2,8 @@
 
 #include "../described/self_supervised.hpp"
 
+namespace test_fusion_attention_refinement {
+
 namespace mf = multifuse;
 using dev = mf::cpu<double>;
 
@@ -24,3 +26,5 @@ TEST_CASE("refined tokens are weighted by attention and keep the length of their
   CHECK(soft[0] == doctest::Approx(0.5));
   CHECK(soft[2] == doctest::Approx(1 / (1 + std::exp(0.4 * 0.4))));
 }
+
+}  // namespace test_fusion_attention_refinement

@@ -4,6 +4,8 @@
 #include <multifuse/multifuse.hpp>
 #include <vector>
 
+namespace test_fusion_class_tokens {
+
 namespace mf = multifuse;
 using mf::isize;
 using dev = mf::cpu<double>;
@@ -109,3 +111,5 @@ TEST_CASE("the arithmetic of the last layer shrinks, that of a readout of all to
   CHECK(flops<unimodal, mf::readout<mf::mean_of_tokens, head>>(false) ==
         flops<unimodal, mf::readout<mf::mean_of_tokens, head>>(true));
 }
+
+}  // namespace test_fusion_class_tokens

@@ -7,6 +7,8 @@
 #include <multifuse/fusion/stage.hpp>
 #include <multifuse/layers/transformer_block.hpp>
 
+namespace test_fusion_cost_growth {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -85,3 +87,5 @@ TEST_CASE("within a stream the cost is a quadratic function of its tokens; what 
     CHECK(steep < 2);
   }
 }
+
+}  // namespace test_fusion_cost_growth

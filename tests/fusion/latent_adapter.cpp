@@ -3,6 +3,8 @@
 
 #include "../described/lavish.hpp"
 
+namespace test_fusion_latent_adapter {
+
 namespace mf = multifuse;
 using described::ears;
 using described::eyes;
@@ -89,3 +91,5 @@ TEST_CASE("the cost of the exchange is linear in the tokens of every stream") {
   static_assert(exchange(100, 200) - exchange(100, 100) == 2 * (exchange(100, 100) - exchange(100, 50)));
   CHECK(exchange(400, 400) < 4 * exchange(100, 100));
 }
+
+}  // namespace test_fusion_latent_adapter

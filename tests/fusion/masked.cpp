@@ -1,5 +1,7 @@
 #include "../described/fusion.hpp"
 
+namespace test_fusion_masked {
+
 namespace mf = multifuse;
 using D = mf::cpu<double>;
 
@@ -23,3 +25,5 @@ TEST_CASE("padding changes nothing: a padded stream gives what the short one giv
   for (std::size_t i = 0; i < plain.size(); ++i) CHECK(masked[i] == doctest::Approx(plain[i]).epsilon(1e-10));
   CHECK_THROWS_AS(mf::mask_of_lengths<D>(std::array<mf::isize, 1>{6}, 5), mf::argument_error);
 }
+
+}  // namespace test_fusion_masked

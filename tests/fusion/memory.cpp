@@ -6,6 +6,8 @@
 #include <multifuse/fusion/readout.hpp>
 #include <multifuse/layers/transformer_block.hpp>
 
+namespace test_fusion_memory {
+
 namespace mf = multifuse;
 using mf::isize;
 using dev = mf::cpu<float>;
@@ -80,3 +82,5 @@ TEST_CASE("a training step asks nobody for memory, and none of its memory stays"
   CHECK(pool().statistics().system_allocations == first.system_allocations);
   CHECK(pool().statistics().in_use == first.in_use);
 }
+
+}  // namespace test_fusion_memory

@@ -8,6 +8,8 @@
 #include "scratch_directory.hpp"
 #include "small_model.hpp"
 
+namespace test_io_checkpoint {
+
 namespace mf = multifuse;
 using dev = mf::cpu<float>;
 using model = small_model<dev>;
@@ -180,3 +182,5 @@ TEST_CASE("a checkpoint that cannot be written leaves the old one") {
       "duplicate name"));
   CHECK(read_text(scratch / "x") == before);
 }
+
+}  // namespace test_io_checkpoint

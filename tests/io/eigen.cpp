@@ -4,6 +4,8 @@
 
 #include "scratch_directory.hpp"
 
+namespace test_io_eigen {
+
 namespace mf = multifuse;
 using dev = mf::cpu<float>;
 using row_major = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -53,3 +55,5 @@ TEST_CASE("a tensor over an Eigen matrix, and what it may be used for") {
   CHECK(mf::tensor_view(fixed, mf::shape<mf::rows<2>, mf::columns<2>>()).data() == fixed.data());
   CHECK(mentions(message_of<mf::shape_error>([&] { mf::tensor_view(matrix, S(3)); }), "expected 36; got 6 x 4"));
 }
+
+}  // namespace test_io_eigen

@@ -10,6 +10,8 @@
 #include "file_size_limit.hpp"
 #include "scratch_directory.hpp"
 
+namespace test_io_file {
+
 namespace mf = multifuse;
 
 namespace {
@@ -168,3 +170,5 @@ TEST_CASE("names in messages are short and printable") {
   CHECK(mf::detail::in_quotes("a\nb\x1b[31m") == "'a?b?[31m'");
   CHECK(mf::detail::in_quotes(std::string(1000, 'x')).size() == 85);
 }
+
+}  // namespace test_io_file

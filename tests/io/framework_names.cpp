@@ -6,6 +6,8 @@
 
 #include <multifuse/backend/cpu/cpu.hpp>
 
+namespace test_io_framework_names {
+
 namespace mf = multifuse;
 
 namespace {
@@ -102,3 +104,5 @@ TEST_CASE("PyTorch names, queries, keys and values packed by rows") {
   CHECK(found.at("blocks.0.norm1.bias").second == b.attention_norm.bias.value().to_host());
   CHECK(found.at("blocks.0.mlp.fc1.weight").second == b.expand.weight.value().to_host());
 }
+
+}  // namespace test_io_framework_names

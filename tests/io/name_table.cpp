@@ -7,6 +7,8 @@
 #include "scratch_directory.hpp"
 #include "small_model.hpp"
 
+namespace test_io_name_table {
+
 namespace mf = multifuse;
 using model = small_model<mf::cpu<float>>;
 
@@ -178,3 +180,5 @@ TEST_CASE("a table that does not fit is refused, and what is wrong is named") {
   model empty;
   CHECK(mentions(refusal(empty, good), "has no values yet"));
 }
+
+}  // namespace test_io_name_table

@@ -17,6 +17,8 @@
 #include "file_size_limit.hpp"
 #include "scratch_directory.hpp"
 
+namespace test_io_npy {
+
 namespace mf = multifuse;
 
 namespace {
@@ -212,3 +214,5 @@ TEST_CASE("a failed write leaves the old file as it was") {
   CHECK(scratch.count() == 1);
   CHECK(mentions(message_of<mf::file_error>([&] { mf::save_npy(scratch / "none/a.npy", old); }), "cannot open"));
 }
+
+}  // namespace test_io_npy

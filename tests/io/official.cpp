@@ -5,6 +5,8 @@
 #include "scratch_directory.hpp"
 #include "small_model.hpp"
 
+namespace test_io_official {
+
 namespace mf = multifuse;
 using model = small_model<mf::cpu<float>>;
 
@@ -140,3 +142,5 @@ TEST_CASE("files that do not fit are refused and the model stays as it was") {
                  "not a whole number in range; expected I32; got 9.5"));
   CHECK(values_of(m) == before);
 }
+
+}  // namespace test_io_official

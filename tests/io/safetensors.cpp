@@ -11,6 +11,8 @@
 
 #include "scratch_directory.hpp"
 
+namespace test_io_safetensors {
+
 namespace mf = multifuse;
 
 namespace {
@@ -155,3 +157,5 @@ TEST_CASE("files that cannot be used are refused when opened") {
     CHECK(opening(path).starts_with(path.string()));
   }
 }
+
+}  // namespace test_io_safetensors

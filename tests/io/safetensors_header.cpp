@@ -8,6 +8,8 @@
 
 #include "scratch_directory.hpp"
 
+namespace test_io_safetensors_header {
+
 namespace mf = multifuse;
 
 namespace {
@@ -206,3 +208,5 @@ TEST_CASE("with any bit of the size and header flipped, a file is refused or con
   MESSAGE(refused << " flips refused, " << read << " read");
   CHECK(refused > 1000);  // the others are in names and in the texts of the metadata
 }
+
+}  // namespace test_io_safetensors_header

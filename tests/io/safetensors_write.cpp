@@ -13,6 +13,8 @@
 #include "file_size_limit.hpp"
 #include "scratch_directory.hpp"
 
+namespace test_io_safetensors_write {
+
 namespace mf = multifuse;
 
 TEST_CASE("what is written is read back, for every element type") {
@@ -157,3 +159,5 @@ TEST_CASE("a failed write leaves the old file as it was") {
   CHECK(scratch.count() == 1);
   CHECK(mentions(message_of<mf::file_error>([&] { large_writer.write(scratch / "none/a"); }), "cannot open"));
 }
+
+}  // namespace test_io_safetensors_write

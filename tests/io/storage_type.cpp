@@ -5,6 +5,8 @@
 #include <cmath>
 #include <vector>
 
+namespace test_io_storage_type {
+
 namespace mf = multifuse;
 
 namespace {
@@ -72,3 +74,5 @@ TEST_CASE("byte_count finds every overflow") {
   CHECK(mf::detail::shape_text(shape{2, 196}) == "[2, 196]");
   CHECK(mf::detail::shape_text({}) == "[]");
 }
+
+}  // namespace test_io_storage_type

@@ -6,6 +6,8 @@
 
 #include "scratch_directory.hpp"
 
+namespace test_io_xtensor {
+
 namespace mf = multifuse;
 using dev = mf::cpu<float>;
 using S = mf::shape<mf::batch<>, mf::tokens<3>, mf::width<4>>;
@@ -52,3 +54,5 @@ TEST_CASE("containers of another shape or order are refused") {
   xt::xtensor<float, 3, xt::layout_type::column_major> columns({2, 3, 4});
   CHECK(mentions(message_of<mf::shape_error>([&] { mf::tensor_view(columns, S(2)); }), "not row-major"));
 }
+
+}  // namespace test_io_xtensor

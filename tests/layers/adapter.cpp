@@ -1,5 +1,7 @@
 #include "../described/lavish.hpp"
 
+namespace test_layers_adapter {
+
 TEST_CASE("adapters: gradients, precision, determinism") {
   check::described<described::adapter_example>();
   check::described<described::adapter_training_example>();
@@ -33,3 +35,5 @@ TEST_CASE("adapters start as nothing") {
   const auto y = mf::evaluate(layer(x, draw.normal<D>(mf::shape<mf::batch<>, mf::tokens<>, mf::width<16>>(2, 7))));
   for (float element : y.to_host()) CHECK(element == 0);
 }
+
+}  // namespace test_layers_adapter

@@ -2,6 +2,8 @@
 
 #include "../support/check.hpp"
 
+namespace test_layers_convolution {
+
 namespace mf = multifuse;
 using D = mf::cpu<float>;
 using mf::window_config;
@@ -42,3 +44,5 @@ TEST_CASE("the shape of a convolution is static where its input's is") {
   const auto values = y.to_host();
   for (std::size_t i = 0; i < values.size(); ++i) CHECK(values[i] == bias[i % 5]);
 }
+
+}  // namespace test_layers_convolution

@@ -2,6 +2,8 @@
 
 #include "../described/self_supervised.hpp"
 
+namespace test_layers_distillation_head {
+
 namespace mf = multifuse;
 using dev = mf::cpu<double>;
 
@@ -22,3 +24,5 @@ TEST_CASE("a distillation head has one norm for both layers, frozen gains and ou
   CHECK(std::abs(mean) < 1e-12);
   CHECK(variance == doctest::Approx(1).epsilon(0.01));
 }
+
+}  // namespace test_layers_distillation_head

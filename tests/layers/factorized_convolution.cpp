@@ -1,5 +1,7 @@
 #include "../described/residual.hpp"
 
+namespace test_layers_factorized_convolution {
+
 namespace mf = multifuse;
 using D = mf::cpu<double>;
 
@@ -28,3 +30,5 @@ TEST_CASE("strides apply to space and to time") {
   CHECK(y.dims()[3] == 3);
   CHECK(y.dims()[4] == 4);
 }
+
+}  // namespace test_layers_factorized_convolution

@@ -1,5 +1,7 @@
 #include "../described/missing.hpp"
 
+namespace test_layers_gated_linear {
+
 namespace mf = multifuse;
 using D = mf::cpu<double>;
 
@@ -18,3 +20,5 @@ TEST_CASE("a gated linear layer is what its formula says") {
     CHECK(y[i] == doctest::Approx(u[i] / (1 + std::exp(-(v[2 * i] * u[0] + v[2 * i + 1] * u[1] + c[i])))));
   for (const double start : w) CHECK(std::abs(start) <= 1 / std::sqrt(2.0));
 }
+
+}  // namespace test_layers_gated_linear

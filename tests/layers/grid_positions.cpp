@@ -1,5 +1,7 @@
 #include "../described/masking.hpp"
 
+namespace test_layers_grid_positions {
+
 namespace mf = multifuse;
 using dev = mf::cpu<double>;
 
@@ -25,3 +27,5 @@ TEST_CASE("the whole grid takes the table, views interpolate it") {
   CHECK(view[0] == doctest::Approx(4 * row + first));
   CHECK(view[1] == doctest::Approx(4 * row + second));
 }
+
+}  // namespace test_layers_grid_positions

@@ -2,6 +2,8 @@
 
 #include "../described/self_supervised.hpp"
 
+namespace test_layers_masked_decoder {
+
 namespace mf = multifuse;
 
 TEST_CASE("masked decoder: gradients, precision, determinism") {
@@ -26,3 +28,5 @@ TEST_CASE("a masked decoder predicts all patches, in the order before masking") 
   const auto y = decoder(mf::tensor<dev, mf::shape<mf::batch<1>, mf::tokens<3>, mf::width<2>>>({}, latent), masking);
   CHECK(y.to_host() == std::vector<double>{-1, -2, 3, 4, 1, 2});
 }
+
+}  // namespace test_layers_masked_decoder

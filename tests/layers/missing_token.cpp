@@ -1,5 +1,7 @@
 #include "../described/missing.hpp"
 
+namespace test_layers_missing_token {
+
 namespace mf = multifuse;
 using mf::isize;
 using D = mf::cpu<double>;
@@ -33,3 +35,5 @@ TEST_CASE("masks of fewer tokens") {
   CHECK_THROWS_AS(mf::coarser_mask(mask, 8), mf::argument_error);
   CHECK_THROWS_AS(mf::mask_of_lengths<D>(std::array<isize, 1>{0}, 7), mf::argument_error);
 }
+
+}  // namespace test_layers_missing_token

@@ -1,5 +1,7 @@
 #include "../described/norms.hpp"
 
+namespace test_layers_norms {
+
 namespace mf = multifuse;
 using D = mf::cpu<double>;
 using S = mf::shape<mf::batch<>, mf::width<1>>;
@@ -25,3 +27,5 @@ TEST_CASE("batch norm follows its batches with running statistics") {
   CHECK(norm.running_mean.value().data()[0] == doctest::Approx(0.3));
   CHECK_THROWS_AS(norm(mf::record(tape, mf::zeros<D>(S(1)))), mf::shape_error);
 }
+
+}  // namespace test_layers_norms

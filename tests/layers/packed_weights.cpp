@@ -6,6 +6,8 @@
 #include <multifuse/train/adam.hpp>
 #include <multifuse/train/moving_average.hpp>
 
+namespace test_layers_packed_weights {
+
 namespace mf = multifuse;
 using dev = mf::cpu<float>;
 using layers = mf::mlp<dev, 16, 64>;
@@ -91,3 +93,5 @@ TEST_CASE("a packed copy is out of use while other instructions are in use") {
   mf::use_instructions(best);
   CHECK(model.expand.weight.packed() != nullptr);
 }
+
+}  // namespace test_layers_packed_weights

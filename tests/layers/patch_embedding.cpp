@@ -1,5 +1,7 @@
 #include "../described/layers.hpp"
 
+namespace test_layers_patch_embedding {
+
 namespace mf = multifuse;
 using D = mf::cpu<float>;
 
@@ -36,3 +38,5 @@ TEST_CASE("an image that patches do not fill is refused") {
   CHECK_THROWS_AS(image(mf::zeros<D>(mf::shape<mf::batch<>, mf::rows<>, mf::columns<>, mf::channels<1>>(1, 5, 4))),
                   mf::shape_error);
 }
+
+}  // namespace test_layers_patch_embedding

@@ -2,6 +2,8 @@
 
 #include <set>
 
+namespace test_layers_random_masking {
+
 namespace mf = multifuse;
 using dev = mf::cpu<double>;
 
@@ -44,3 +46,5 @@ TEST_CASE("masks that hide all tokens or show more than there are, are refused")
   CHECK_THROWS_WITH_AS(mf::mask_by_noise(noise, 0), doctest::Contains("visible tokens"), mf::argument_error);
   CHECK_THROWS_AS(mf::mask_by_noise(noise, 5), mf::argument_error);
 }
+
+}  // namespace test_layers_random_masking

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+namespace test_layers_recompute {
+
 namespace mf = multifuse;
 using mf::isize;
 using dev = mf::cpu<float>;
@@ -182,3 +184,5 @@ TEST_CASE("a repeated part that draws other random numbers is refused") {
                                 mf::watch(tape, numbers(9, 1, 3)));
   CHECK_THROWS_AS(mf::backward(y, y.value()), mf::argument_error);
 }
+
+}  // namespace test_layers_recompute

@@ -1,5 +1,7 @@
 #include "../described/residual.hpp"
 
+namespace test_layers_residual_block {
+
 namespace mf = multifuse;
 using D = mf::cpu<double>;
 
@@ -34,3 +36,5 @@ TEST_CASE("weights start with He's deviation for their outputs") {
   CHECK(deviation(block.first.weight) == doctest::Approx(std::sqrt(2.0 / (9 * 64))).epsilon(0.03));
   CHECK(deviation(block.second.weight) == doctest::Approx(std::sqrt(2.0 / 64)).epsilon(0.03));
 }
+
+}  // namespace test_layers_residual_block

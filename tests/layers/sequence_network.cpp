@@ -1,5 +1,7 @@
 #include "../described/missing.hpp"
 
+namespace test_layers_sequence_network {
+
 namespace mf = multifuse;
 using mf::isize;
 using D = mf::cpu<double>;
@@ -32,3 +34,5 @@ TEST_CASE("the first layer sees one frame with all its bins") {
   CHECK(w.count == 6);
   CHECK(w.start().second == doctest::Approx(std::sqrt(2.0 / 6)));
 }
+
+}  // namespace test_layers_sequence_network

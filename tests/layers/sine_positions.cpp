@@ -2,6 +2,8 @@
 
 #include "../support/check.hpp"
 
+namespace test_layers_sine_positions {
+
 namespace mf = multifuse;
 
 namespace {
@@ -42,3 +44,5 @@ TEST_CASE("tokens that do not fill the grid are refused") {
   const auto x = mf::zeros<dev>(mf::shape<mf::batch<1>, mf::tokens<12>, mf::width<10>>{});
   CHECK_THROWS_AS((mf::sine_positions<dev, layout>{}(x, {1, 3, 2})), mf::shape_error);
 }
+
+}  // namespace test_layers_sine_positions

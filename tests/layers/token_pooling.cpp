@@ -1,5 +1,7 @@
 #include "../described/selection.hpp"
 
+namespace test_layers_token_pooling {
+
 namespace mf = multifuse;
 using D = mf::cpu<double>;
 using mf::isize;
@@ -67,3 +69,5 @@ TEST_CASE("token pooling refuses what does not fit, in the type or at run time")
   const mf::token_pooling<token_pooling_config{.kind = kind::max, .window = 6}> wide{};
   CHECK_THROWS_AS(wide(five), mf::shape_error);
 }
+
+}  // namespace test_layers_token_pooling

@@ -1,5 +1,7 @@
 #include "../described/layers.hpp"
 
+namespace test_layers_transformer_block {
+
 TEST_CASE("transformer blocks: gradients, precision, determinism") {
   check::described<described::pre_norm_block_example>();
   check::described<described::post_norm_block_example>();
@@ -19,3 +21,5 @@ TEST_CASE("a transformer block counts its parameters and operations in constant 
   static_assert(flops > matrices && flops < 1.02 * matrices);
   CHECK(flops > matrices);
 }
+
+}  // namespace test_layers_transformer_block

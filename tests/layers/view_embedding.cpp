@@ -2,6 +2,8 @@
 
 #include "../described/self_supervised.hpp"
 
+namespace test_layers_view_embedding {
+
 namespace mf = multifuse;
 
 TEST_CASE("tokens of views: gradients, precision, determinism") {
@@ -22,3 +24,5 @@ TEST_CASE("patches of views are the elements that their tokens see") {
   for (int i = 0; i < 3; ++i)
     CHECK(y.data()[i] == tokens.first.vectors.value().data()[i] + tokens.first_position.table.value().data()[i]);
 }
+
+}  // namespace test_layers_view_embedding

@@ -1,5 +1,7 @@
 #include "../described/masking.hpp"
 
+namespace test_layers_weight_normalized {
+
 namespace mf = multifuse;
 using dev = mf::cpu<double>;
 
@@ -17,3 +19,5 @@ TEST_CASE("the length of a direction does not matter, the gain does") {
   CHECK(y[0] == doctest::Approx(10));
   CHECK(y[1] == doctest::Approx(-25));
 }
+
+}  // namespace test_layers_weight_normalized

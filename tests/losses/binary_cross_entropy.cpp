@@ -1,5 +1,7 @@
 #include "../described/losses.hpp"
 
+namespace test_losses_binary_cross_entropy {
+
 namespace mf = multifuse;
 
 TEST_CASE("binary cross-entropy: gradients, precision, determinism") {
@@ -70,3 +72,5 @@ TEST_CASE("binary cross-entropy refuses what it cannot use") {
       mf::argument_error);
   CHECK_THROWS_AS(mf::binary_cross_entropy_of_probabilities(of(grid(1), {-0.5, 1, 0}), targets), mf::argument_error);
 }
+
+}  // namespace test_losses_binary_cross_entropy

@@ -1,5 +1,7 @@
 #include "../described/alignment_losses.hpp"
 
+namespace test_losses_centered_distillation {
+
 namespace mf = multifuse;
 using dev = mf::cpu<double>;
 
@@ -37,3 +39,5 @@ TEST_CASE("distillation refuses views that do not fit and temperatures that are 
   CHECK_THROWS_AS(loss(of({0, 1}), of({0, 1}), {0, 1}), mf::argument_error);
   CHECK_THROWS_AS(loss(of({0, 1}), of({0, 1}), {1, -1}), mf::argument_error);
 }
+
+}  // namespace test_losses_centered_distillation

@@ -1,5 +1,7 @@
 #include "../described/missing.hpp"
 
+namespace test_losses_combinatorial {
+
 namespace mf = multifuse;
 using D = mf::cpu<double>;
 using rows = mf::shape<mf::batch<>, mf::width<2>>;
@@ -45,3 +47,5 @@ TEST_CASE("a loss over nothing, and negative weights, are refused") {
   CHECK_THROWS_AS(mf::combinatorial_loss(norm, mf::weighted_pair{0, a, a, flags({1, 1})}), mf::argument_error);
   CHECK_THROWS_AS(mf::combinatorial_loss(norm, mf::weighted_pair{-1, a, a, flags({1, 1})}), mf::argument_error);
 }
+
+}  // namespace test_losses_combinatorial

@@ -1,5 +1,7 @@
 #include "../described/losses.hpp"
 
+namespace test_losses_contrastive {
+
 namespace mf = multifuse;
 
 TEST_CASE("contrastive losses: gradients, precision, determinism") {
@@ -91,3 +93,5 @@ TEST_CASE("contrastive losses refuse what they cannot use") {
   CHECK_THROWS_AS(mf::info_nce(a, of({1, 0})), mf::shape_error);
   CHECK_THROWS_AS(mf::nt_xent(a, of({1, 0})), mf::shape_error);
 }
+
+}  // namespace test_losses_contrastive

@@ -1,5 +1,7 @@
 #include "../described/alignment_losses.hpp"
 
+namespace test_losses_coral {
+
 namespace mf = multifuse;
 
 TEST_CASE("CORAL: gradients, precision, determinism") { check::described<described::coral_example>(); }
@@ -20,3 +22,5 @@ TEST_CASE("CORAL compares means and covariances") {
 TEST_CASE("a sample without a covariance is refused") {
   CHECK_THROWS_WITH_AS(mf::coral(of({0, 0, 1, 2}), of({1, 2})), doctest::Contains("too few rows"), mf::argument_error);
 }
+
+}  // namespace test_losses_coral

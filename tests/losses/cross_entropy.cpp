@@ -1,5 +1,7 @@
 #include "../described/losses.hpp"
 
+namespace test_losses_cross_entropy {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -97,3 +99,5 @@ TEST_CASE("the cost of a loss is counted from shapes") {
   }();
   static_assert(flops == 18 * 20);
 }
+
+}  // namespace test_losses_cross_entropy

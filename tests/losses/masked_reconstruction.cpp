@@ -1,5 +1,7 @@
 #include "../described/alignment_losses.hpp"
 
+namespace test_losses_masked_reconstruction {
+
 namespace mf = multifuse;
 using dev = mf::cpu<double>;
 
@@ -24,3 +26,5 @@ TEST_CASE("visible patches do not count, and something must be hidden") {
   CHECK(mf::masked_reconstruction(predicted, target, hidden).to_host()[0] == doctest::Approx((2.0 + 10.0) / 2));
   CHECK_THROWS_AS(mf::masked_reconstruction(predicted, target, nothing), mf::argument_error);
 }
+
+}  // namespace test_losses_masked_reconstruction

@@ -1,5 +1,7 @@
 #include "../described/alignment_losses.hpp"
 
+namespace test_losses_mean_discrepancy {
+
 namespace mf = multifuse;
 
 TEST_CASE("mean discrepancy: gradients, precision, determinism") {
@@ -38,3 +40,5 @@ TEST_CASE("samples that cannot be compared are refused") {
   CHECK_THROWS_AS(mf::mean_discrepancy(x, of({1, std::numeric_limits<double>::infinity()})), mf::argument_error);
   CHECK_THROWS_AS(mf::mean_discrepancy(x, x, {{-1, 0, 0, 0, 0, 0, 0}}), mf::argument_error);
 }
+
+}  // namespace test_losses_mean_discrepancy

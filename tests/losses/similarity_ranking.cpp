@@ -1,5 +1,7 @@
 #include "../described/missing.hpp"
 
+namespace test_losses_similarity_ranking {
+
 namespace mf = multifuse;
 using D = mf::cpu<double>;
 using rows = mf::shape<mf::batch<>, mf::width<2>>;
@@ -46,3 +48,5 @@ TEST_CASE("losses over similarities refuse what they cannot use") {
   CHECK_THROWS_AS(mf::margin_softmax(two, two, std::nan("")), mf::argument_error);
   CHECK_THROWS_AS(mf::norm_softmax(two, one), mf::shape_error);
 }
+
+}  // namespace test_losses_similarity_ranking

@@ -1,5 +1,7 @@
 #include "../described/losses.hpp"
 
+namespace test_losses_squared_error {
+
 namespace mf = multifuse;
 
 TEST_CASE("squared error: gradients, precision, determinism") { check::described<described::squared_error_example>(); }
@@ -38,3 +40,5 @@ TEST_CASE("squared error refuses what it cannot use") {
   CHECK_THROWS_AS(mf::squared_error(x, of(grid(1), {1, HUGE_VAL, 3})), mf::argument_error);
   CHECK_THROWS_AS(mf::squared_error(x, of(grid(2), {1, 2, 3, 4, 5, 6})), mf::shape_error);
 }
+
+}  // namespace test_losses_squared_error

@@ -1,5 +1,7 @@
 #include "../described/losses.hpp"
 
+namespace test_losses_triplet {
+
 namespace mf = multifuse;
 
 TEST_CASE("triplet loss: gradients, precision, determinism") { check::described<described::triplet_example>(); }
@@ -44,3 +46,5 @@ TEST_CASE("triplet loss refuses what it cannot use") {
   CHECK_THROWS_AS(mf::triplet(a, a, a, {.margin = -1}), mf::argument_error);
   CHECK_THROWS_AS(mf::triplet(a, a, of({1, 2, 3, 4})), mf::shape_error);
 }
+
+}  // namespace test_losses_triplet

@@ -6,6 +6,8 @@
 #include <random>
 #include <vector>
 
+namespace test_metrics_accuracy {
+
 namespace mf = multifuse;
 using scores = std::vector<float>;
 using labels = std::vector<mf::isize>;
@@ -68,3 +70,5 @@ TEST_CASE("top-k accuracy refuses bad input") {
   CHECK_THROWS_AS(mf::top_k_accuracy(scores(3), labels{0}, 3, 0), mf::argument_error);
   CHECK_THROWS_AS(mf::top_k_accuracy(scores(3), labels{0}, 3, 4), mf::argument_error);
 }
+
+}  // namespace test_metrics_accuracy

@@ -5,6 +5,8 @@
 #include <random>
 #include <vector>
 
+namespace test_metrics_auc {
+
 namespace mf = multifuse;
 using values = std::vector<float>;
 
@@ -69,3 +71,5 @@ TEST_CASE("areas refuse bad input") {
   for (double area : {-0.1, 1.1, std::numeric_limits<double>::quiet_NaN()})
     CHECK_THROWS_AS(mf::d_prime(area), mf::argument_error);
 }
+
+}  // namespace test_metrics_auc

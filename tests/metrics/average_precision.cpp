@@ -6,6 +6,8 @@
 #include <set>
 #include <vector>
 
+namespace test_metrics_average_precision {
+
 namespace mf = multifuse;
 using values = std::vector<float>;
 
@@ -70,3 +72,5 @@ TEST_CASE("average precision refuses bad input") {
   CHECK_THROWS_AS(mf::mean_average_precision({}, {}, 2), mf::shape_error);
   CHECK_THROWS_AS(mf::mean_average_precision(values{1, nan}, values{1, 0}, 2), mf::argument_error);
 }
+
+}  // namespace test_metrics_average_precision

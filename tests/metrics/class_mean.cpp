@@ -5,6 +5,8 @@
 #include <numeric>
 #include <vector>
 
+namespace test_metrics_class_mean {
+
 namespace mf = multifuse;
 
 TEST_CASE("columns are measured one by one and undefined ones left out") {
@@ -38,3 +40,5 @@ TEST_CASE("scores are sorted with their targets, and bad ones refused") {
     CHECK_THROWS_AS(mf::detail::by_falling_score("test", std::vector<float>{1}, std::vector<float>{target}),
                     mf::argument_error);
 }
+
+}  // namespace test_metrics_class_mean

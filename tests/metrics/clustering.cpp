@@ -6,6 +6,8 @@
 #include <set>
 #include <vector>
 
+namespace test_metrics_clustering {
+
 namespace mf = multifuse;
 using names = std::vector<mf::isize>;
 
@@ -73,3 +75,5 @@ TEST_CASE("clustering metrics refuse bad input") {
   CHECK_THROWS_AS(mf::normalized_mutual_information({}, {}), mf::argument_error);
   CHECK_THROWS_AS(mf::normalized_mutual_information(names{1, 2}, names{1}), mf::shape_error);
 }
+
+}  // namespace test_metrics_clustering

@@ -6,6 +6,8 @@
 #include <random>
 #include <vector>
 
+namespace test_metrics_retrieval {
+
 namespace mf = multifuse;
 using values = std::vector<float>;
 using labels = std::vector<mf::isize>;
@@ -96,3 +98,5 @@ TEST_CASE("retrieval refuses bad input") {
   CHECK_THROWS_AS(mf::median_rank({}), mf::argument_error);
   CHECK_THROWS_AS(mf::mean_rank({}), mf::argument_error);
 }
+
+}  // namespace test_metrics_retrieval

@@ -10,6 +10,8 @@
 #include <set>
 #include <vector>
 
+namespace test_modalities_augment {
+
 namespace mf = multifuse;
 
 namespace {
@@ -94,3 +96,5 @@ TEST_CASE("augmentations refuse bad extents, masks and draws, and leave the valu
     CHECK_THROWS_AS(mf::spec_augment(values, 2, {}, [u] { return u; }), mf::argument_error);
   CHECK(values == counting(6));
 }
+
+}  // namespace test_modalities_augment

@@ -5,6 +5,8 @@
 #include <multifuse/core/random.hpp>
 #include <numeric>
 
+namespace test_modalities_clip_augment {
+
 namespace mf = multifuse;
 
 namespace {
@@ -96,3 +98,5 @@ TEST_CASE("views that cannot be made are refused") {
   CHECK_THROWS_AS(mf::random_view(x, {.most_area = 1.5}, draws{{1, 1}}), mf::argument_error);
   CHECK_THROWS_AS(mf::random_view(x, {}, [] { return 1.0; }), mf::argument_error);
 }
+
+}  // namespace test_modalities_clip_augment

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_modalities_fit_tokens {
+
 namespace mf = multifuse;
 using values = std::vector<float>;
 using how = mf::token_fitting;
@@ -56,3 +58,5 @@ TEST_CASE("kinds of features side by side, at the length of the last one, rows o
   CHECK_THROWS_AS(mf::fit_features({fast}, 0, how::clip), mf::argument_error);
   CHECK_THROWS_AS(mf::fit_features({fast}, 2, how::mean), mf::argument_error);
 }
+
+}  // namespace test_modalities_fit_tokens

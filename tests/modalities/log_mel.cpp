@@ -8,6 +8,8 @@
 #include <random>
 #include <vector>
 
+namespace test_modalities_log_mel {
+
 namespace mf = multifuse;
 
 namespace {
@@ -206,3 +208,5 @@ TEST_CASE("log-mel refuses bad configurations") {
     CHECK(std::string(error.what()) == "log_mel: unusable number of bins; expected 1 ... 65536; got 0");
   }
 }
+
+}  // namespace test_modalities_log_mel

@@ -2,6 +2,8 @@
 
 #include "../described/modalities.hpp"
 
+namespace test_modalities_modality {
+
 namespace mf = multifuse;
 using D = mf::cpu<float>;
 
@@ -31,3 +33,5 @@ TEST_CASE("tokens are dropped in training only, and never the class token") {
   }
   CHECK_THROWS_AS(mf::drop_tokens(x, 6, 1, {7}), mf::argument_error);
 }
+
+}  // namespace test_modalities_modality

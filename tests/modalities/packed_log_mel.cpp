@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_modalities_packed_log_mel {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -54,3 +56,5 @@ TEST_CASE("frames, and what is refused") {
   CHECK_THROWS_AS(mf::packed_log_mel({.bins = 0}), mf::argument_error);
   CHECK_THROWS_AS(mf::packed_log_mel({.sample_rate = 0}), mf::argument_error);
 }
+
+}  // namespace test_modalities_packed_log_mel

@@ -6,6 +6,8 @@
 #include <numeric>
 #include <vector>
 
+namespace test_modalities_spectrogram {
+
 namespace mf = multifuse;
 
 namespace {
@@ -52,3 +54,5 @@ TEST_CASE("spectrogram refuses bad extents, frames and statistics") {
   CHECK_THROWS_AS(s.normalize(0, infinite), mf::argument_error);
   CHECK(copy(s) == std::vector<float>(4, 0.0f));
 }
+
+}  // namespace test_modalities_spectrogram

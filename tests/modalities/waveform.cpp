@@ -5,6 +5,8 @@
 #include <limits>
 #include <vector>
 
+namespace test_modalities_waveform {
+
 namespace mf = multifuse;
 
 static_assert(mf::evenly_spaced(14400, 10, 4) == 6400);
@@ -41,3 +43,5 @@ TEST_CASE("segments are views of samples that exist") {
   CHECK_THROWS_AS(mf::segment(wave, 1, 0), mf::argument_error);
   CHECK_THROWS_AS(mf::segment(wave, 2, std::numeric_limits<mf::isize>::max()), mf::argument_error);
 }
+
+}  // namespace test_modalities_waveform

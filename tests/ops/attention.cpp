@@ -2,6 +2,8 @@
 
 #include <limits>
 
+namespace test_ops_attention {
+
 namespace mf = multifuse;
 using D = mf::cpu<double>;
 
@@ -89,3 +91,5 @@ TEST_CASE("attention refuses what it cannot do, and says what") {
                        "head 1, query 0",
                        mf::argument_error);
 }
+
+}  // namespace test_ops_attention

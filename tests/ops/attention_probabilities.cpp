@@ -2,6 +2,8 @@
 
 #include "../described/selection.hpp"
 
+namespace test_ops_attention_probabilities {
+
 namespace mf = multifuse;
 using D = mf::cpu<double>;
 
@@ -52,3 +54,5 @@ TEST_CASE("attention probabilities refuse what attention refuses") {
   const auto one = mf::zeros<D>(mf::shape<mf::batch<>, mf::tokens<>, mf::width<4>>(1, 3));
   CHECK_THROWS_AS(mf::attention_probabilities<2>(x, one), mf::shape_error);
 }
+
+}  // namespace test_ops_attention_probabilities

@@ -5,6 +5,8 @@
 
 #include "../support/check.hpp"
 
+namespace test_ops_block_sparse {
+
 namespace mf = multifuse;
 using D = mf::cpu<double>;
 using mf::isize;
@@ -50,3 +52,5 @@ TEST_CASE("unusable patterns are refused") {
   CHECK_THROWS_AS(mf::block_sparse_bias<9>({2, 2}, like), mf::argument_error);
   CHECK_THROWS_AS(mf::block_sparse_bias<9>({2, 0}, like), mf::argument_error);
 }
+
+}  // namespace test_ops_block_sparse

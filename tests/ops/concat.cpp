@@ -1,5 +1,7 @@
 #include "../described/concat.hpp"
 
+namespace test_ops_concat {
+
 namespace mf = multifuse;
 using dev = mf::cpu<float>;
 
@@ -44,3 +46,5 @@ TEST_CASE("concat of shapes is a constant expression") {
   static_assert(tokens == 7);
   static_assert(!mf::same_axes_in_order<mf::shape<mf::batch<2>>, mf::shape<mf::tokens<2>>>);
 }
+
+}  // namespace test_ops_concat

@@ -1,5 +1,7 @@
 #include "../described/convolution.hpp"
 
+namespace test_ops_convolution {
+
 namespace mf = multifuse;
 using mf::window_config;
 using D = mf::cpu<double>;
@@ -35,3 +37,5 @@ TEST_CASE("the cost of convolutions is counted by the compiler") {
   }();
   static_assert(cost.forward_flops == 2.0 * (2 * 5 * 7 * 6) * (9 * 2) + 2 * 5 * 7 * 6);
 }
+
+}  // namespace test_ops_convolution

@@ -2,6 +2,8 @@
 
 #include "../support/check.hpp"
 
+namespace test_ops_convolution_kernels {
+
 namespace mf = multifuse;
 using mf::isize;
 using D = mf::cpu<double>;
@@ -122,3 +124,5 @@ TEST_CASE("what does not fit into one block of scratch memory") {
       plane<64>(5, 13, 22));
   compare_with_definition<window_config{.kernel = {9}, .padding = {12}}, 64, 1, 1>(line<64>(3, 300));
 }
+
+}  // namespace test_ops_convolution_kernels

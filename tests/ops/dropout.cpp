@@ -1,5 +1,7 @@
 #include "../described/dropout.hpp"
 
+namespace test_ops_dropout {
+
 namespace mf = multifuse;
 using dev = mf::cpu<float>;
 using mf::isize;
@@ -98,3 +100,5 @@ TEST_CASE("rates outside [0, 1) are refused") {
   CHECK_THROWS_AS(mf::dropout(x, std::nan(""), {1}), mf::argument_error);
   CHECK_THROWS_AS(mf::drop_path(x, 1.5, {1}, mf::rescale::no), mf::argument_error);
 }
+
+}  // namespace test_ops_dropout

@@ -1,5 +1,7 @@
 #include "../described/rearrange.hpp"
 
+namespace test_ops_expand {
+
 namespace mf = multifuse;
 using dev = mf::cpu<float>;
 
@@ -46,3 +48,5 @@ TEST_CASE("expand_batch follows its model: static, dynamic, on the tape, on the 
   }();
   static_assert(counted == 8);
 }
+
+}  // namespace test_ops_expand

@@ -1,5 +1,7 @@
 #include "../described/gather.hpp"
 
+namespace test_ops_gather {
+
 namespace mf = multifuse;
 using dev = mf::cpu<float>;
 using ints = mf::cpu<std::int32_t>;
@@ -78,3 +80,5 @@ TEST_CASE("gather refuses ids that are not there") {
       !mf::ids_for_axis<mf::shape<mf::tokens<>, mf::keys<>>, mf::shape<mf::batch<>, mf::tokens<3>>, mf::tokens_axis>);
   static_assert(!mf::ids_for_axis<mf::shape<mf::keys<>>, mf::shape<mf::batch<>, mf::tokens<3>>, mf::rows_axis>);
 }
+
+}  // namespace test_ops_gather

@@ -2,6 +2,8 @@
 
 #include "../described/interpolate.hpp"
 
+namespace test_ops_interpolate {
+
 namespace mf = multifuse;
 using dev = mf::cpu<double>;
 using row = mf::tensor<dev, mf::shape<mf::tokens<>>>;
@@ -75,3 +77,5 @@ TEST_CASE("interpolation refuses an extent below one") {
   CHECK_THROWS_WITH_AS(refused(0), doctest::Contains("tokens axis"), mf::shape_error);
   CHECK_THROWS_AS(refused(-3), mf::shape_error);
 }
+
+}  // namespace test_ops_interpolate

@@ -5,6 +5,8 @@
 
 #include "../described/selection.hpp"
 
+namespace test_ops_largest {
+
 namespace mf = multifuse;
 using D = mf::cpu<double>;
 using mf::isize;
@@ -69,3 +71,5 @@ TEST_CASE("more elements than there are, are refused; shapes alone are counted")
   }();
   static_assert(count == 12);
 }
+
+}  // namespace test_ops_largest

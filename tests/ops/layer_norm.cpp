@@ -1,5 +1,7 @@
 #include "../described/norms.hpp"
 
+namespace test_ops_layer_norm {
+
 namespace mf = multifuse;
 struct layer;
 using norm = mf::layer_norm_op<layer>;
@@ -60,3 +62,5 @@ TEST_CASE("layer norm refuses rows of another width") {
                        mf::shape_error);
   CHECK_THROWS_AS(mf::apply(norm{1}, x, three, four), mf::shape_error);
 }
+
+}  // namespace test_ops_layer_norm

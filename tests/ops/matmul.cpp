@@ -1,5 +1,7 @@
 #include "../described/matmul.hpp"
 
+namespace test_ops_matmul {
+
 namespace mf = multifuse;
 using D = mf::cpu<double>;
 
@@ -76,3 +78,5 @@ TEST_CASE("matmul refuses what has no product") {
   static_assert(!has_product<mf::tensor<D, A>, mf::tensor<D, mf::shape<mf::width<>, mf::batch<>, mf::columns<>>>>);
   static_assert(!has_product<mf::tensor<D, A>, mf::tensor<D, mf::shape<mf::rows<>, mf::columns<>>>>);
 }
+
+}  // namespace test_ops_matmul

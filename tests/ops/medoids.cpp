@@ -4,6 +4,8 @@
 
 #include "../support/check.hpp"
 
+namespace test_ops_medoids {
+
 namespace mf = multifuse;
 using D = mf::cpu<double>;
 using mf::isize;
@@ -81,3 +83,5 @@ TEST_CASE("medoids refuse what does not fit") {
   CHECK_THROWS_AS(mf::medoid_places<6>(x, scores(3, 5), 1), mf::shape_error);
   CHECK_THROWS_AS(mf::medoid_places<2>(x, scores(3, 5), -1), mf::argument_error);
 }
+
+}  // namespace test_ops_medoids

@@ -1,5 +1,7 @@
 #include "../described/normalize.hpp"
 
+namespace test_ops_normalize {
+
 namespace mf = multifuse;
 using D = mf::cpu<double>;
 
@@ -27,3 +29,5 @@ TEST_CASE("l2_normalize refuses an epsilon that divides by nothing") {
                        "l2_normalize: unusable epsilon; expected a positive number; got 0.000000", mf::argument_error);
   CHECK_THROWS_AS(mf::l2_normalize(x, std::nan("")), mf::argument_error);
 }
+
+}  // namespace test_ops_normalize

@@ -1,5 +1,7 @@
 #include "../described/convolution.hpp"
 
+namespace test_ops_pooling {
+
 namespace mf = multifuse;
 using mf::isize;
 using D = mf::cpu<double>;
@@ -91,3 +93,5 @@ TEST_CASE("windows that see nothing are refused") {
   static_assert(!mf::padding_below_kernel<window_config{.kernel = {2, 2}, .padding = {0, 2}}>);
   static_assert(mf::padding_below_kernel<window_config{.kernel = {2, 2}, .padding = {1, 1}}>);
 }
+
+}  // namespace test_ops_pooling

@@ -4,6 +4,8 @@
 
 #include "../support/check.hpp"
 
+namespace test_ops_random_places {
+
 namespace mf = multifuse;
 using D = mf::cpu<double>;
 using mf::isize;
@@ -47,3 +49,5 @@ TEST_CASE("strided places take one of each interleaved window") {
   }
   for (const double share : counts) CHECK(std::abs(share - 1.0 / 3) < 0.04);
 }
+
+}  // namespace test_ops_random_places

@@ -1,5 +1,7 @@
 #include "../described/rearrange.hpp"
 
+namespace test_ops_rearrange {
+
 namespace mf = multifuse;
 using dev = mf::cpu<float>;
 using mf::isize;
@@ -105,3 +107,5 @@ TEST_CASE("rearrangements refuse what does not fit") {
   static_assert(!mf::permutation_of_axes<mf::shape<mf::batch<>, mf::tokens<>>, mf::tokens_axis, mf::tokens_axis>);
   static_assert(!mf::permutation_of_axes<mf::shape<mf::batch<>, mf::tokens<>>, mf::tokens_axis>);
 }
+
+}  // namespace test_ops_rearrange

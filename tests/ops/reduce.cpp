@@ -1,5 +1,7 @@
 #include "../described/reduce.hpp"
 
+namespace test_ops_reduce {
+
 namespace mf = multifuse;
 using D = mf::cpu<double>;
 using S = mf::shape<mf::batch<>, mf::tokens<3>, mf::width<2>>;
@@ -26,3 +28,5 @@ TEST_CASE("of equal maxima the first gets the gradient") {
   mf::backward(mf::max<mf::width_axis>(x));
   CHECK(x.gradient().to_host() == std::vector<double>{0, 1, 0});
 }
+
+}  // namespace test_ops_reduce

@@ -1,5 +1,7 @@
 #include "../described/slice.hpp"
 
+namespace test_ops_slice {
+
 namespace mf = multifuse;
 using dev = mf::cpu<float>;
 using mf::isize;
@@ -68,3 +70,5 @@ TEST_CASE("slices refuse what is not there") {
   static_assert(!mf::parts_fill_axis<grid, mf::width_axis, 1, 2>);
   static_assert(mf::parts_fill_axis<grid, mf::width_axis, 1, 1>);
 }
+
+}  // namespace test_ops_slice

@@ -2,6 +2,8 @@
 
 #include <limits>
 
+namespace test_ops_softmax {
+
 namespace mf = multifuse;
 
 TEST_CASE("softmax: gradients, precision, determinism") { check::described<described::softmax_example>(); }
@@ -38,3 +40,5 @@ TEST_CASE("softmax neither overflows nor loses what is small") {
   const mf::tensor<D, S> nothing({}, std::vector<float>{hidden, hidden, hidden});
   for (const float y : mf::softmax(nothing).to_host()) CHECK(std::isnan(y));
 }
+
+}  // namespace test_ops_softmax

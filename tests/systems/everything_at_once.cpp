@@ -5,6 +5,8 @@
 #include <multifuse/backend/cpu/cpu.hpp>
 #include <random>
 
+namespace test_systems_everything_at_once {
+
 namespace {
 
 namespace mf = multifuse;
@@ -102,3 +104,5 @@ TEST_CASE("the control has two transformers more, each started as published") {
   CHECK(largest(three.blocks.layer<audio>()) <= 0.04f);
   CHECK(largest(three.blocks.layer<audio>()) > 0);
 }
+
+}  // namespace test_systems_everything_at_once

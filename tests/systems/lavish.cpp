@@ -3,6 +3,8 @@
 #include <multifuse/backend/cpu/cpu.hpp>
 #include <multifuse/systems/lavish.hpp>
 
+namespace test_systems_lavish {
+
 namespace mf = multifuse;
 namespace lavish = multifuse::lavish;
 using mf::isize;
@@ -51,3 +53,5 @@ TEST_CASE("stochastic depth grows from block to block over all stages") {
   CHECK(blocks == 24);
   CHECK(last == doctest::Approx(0.1));
 }
+
+}  // namespace test_systems_lavish

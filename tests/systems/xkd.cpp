@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+namespace test_systems_xkd {
+
 namespace mf = multifuse;
 namespace xkd = multifuse::xkd;
 using doctest::Approx;
@@ -41,3 +43,5 @@ TEST_CASE("teachers' temperatures rise only where blocks are shared; what was ch
     }
   }
 }
+
+}  // namespace test_systems_xkd

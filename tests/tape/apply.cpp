@@ -7,6 +7,8 @@
 #include <multifuse/tape/members.hpp>
 #include <stdexcept>
 
+namespace test_tape_apply {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -210,3 +212,5 @@ TEST_CASE("a dynamic width that a layer does not take is refused with both numbe
     CHECK(std::string(problem.what()).find("expected 3; got 4") != std::string::npos);
   }
 }
+
+}  // namespace test_tape_apply

@@ -3,6 +3,8 @@
 #include <multifuse/backend/cpu/cpu.hpp>
 #include <multifuse/tape/copy_model.hpp>
 
+namespace test_tape_copy_model {
+
 namespace mf = multifuse;
 
 namespace {
@@ -85,3 +87,5 @@ TEST_CASE("models that do not match are refused and unchanged") {
   CHECK(message_of(shorter, renamed) == "copy_model: the models have different members; expected scale; got weight");
   CHECK(to.weight.value().to_host() == before);
 }
+
+}  // namespace test_tape_copy_model

@@ -5,6 +5,8 @@
 #include <multifuse/ops/reduce.hpp>
 #include <multifuse/tape/parameter.hpp>
 
+namespace test_tape_evaluate {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -129,3 +131,5 @@ TEST_CASE("a parameter without values is refused before anything is recorded") {
   mf::backward(mf::sum(x * 2.0));
   CHECK(x.gradient().to_host() == numbers{2, 2});
 }
+
+}  // namespace test_tape_evaluate

@@ -3,6 +3,8 @@
 #include <multifuse/backend/cpu/cpu.hpp>
 #include <multifuse/tape/gradient.hpp>
 
+namespace test_tape_gradient {
+
 namespace mf = multifuse;
 
 namespace {
@@ -70,3 +72,5 @@ TEST_CASE("taking a gradient forgets it and its memory") {
   slot = {};
   CHECK(pool.statistics().in_use == before);
 }
+
+}  // namespace test_tape_gradient

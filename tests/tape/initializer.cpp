@@ -3,6 +3,8 @@
 #include <cmath>
 #include <multifuse/tape/initializer.hpp>
 
+namespace test_tape_initializer {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -71,3 +73,5 @@ TEST_CASE("a value depends on the key and its number alone") {
     CHECK(start.draw({1, 2}, 3) == third);
   }
 }
+
+}  // namespace test_tape_initializer

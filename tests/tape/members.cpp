@@ -9,6 +9,8 @@
 #include <multifuse/ops/reduce.hpp>
 #include <multifuse/tape/members.hpp>
 
+namespace test_tape_members {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -282,3 +284,5 @@ TEST_CASE("a model without values cannot be arranged, and stays where it was") {
   CHECK_THROWS_AS(mf::arrange<dev>(model), mf::argument_error);
   CHECK(model.layers[0].weight.value().data() == address);
 }
+
+}  // namespace test_tape_members

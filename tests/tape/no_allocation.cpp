@@ -56,6 +56,8 @@ void operator delete[](void* p, const std::nothrow_t&) noexcept { released(p); }
 void operator delete(void* p, std::align_val_t, const std::nothrow_t&) noexcept { released(p); }
 void operator delete[](void* p, std::align_val_t, const std::nothrow_t&) noexcept { released(p); }
 
+namespace test_tape_no_allocation {
+
 namespace mf = multifuse;
 
 namespace {
@@ -163,3 +165,5 @@ TEST_CASE("batches of alternating sizes are served from the pool too") {
   CHECK(asked.program == 0);
   CHECK(asked.pool == 0);
 }
+
+}  // namespace test_tape_no_allocation

@@ -7,6 +7,8 @@
 #include <multifuse/tape/parameter.hpp>
 #include <utility>
 
+namespace test_tape_parameter {
+
 namespace mf = multifuse;
 
 namespace {
@@ -164,3 +166,5 @@ TEST_CASE("buffers take part in expressions and get no gradient") {
   CHECK(copy.value().data() != b.value().data());
   CHECK(mf::evaluate(b + 1.0).to_host() == numbers{3, 4});
 }
+
+}  // namespace test_tape_parameter

@@ -6,6 +6,8 @@
 #include <string>
 #include <type_traits>
 
+namespace test_tape_tape {
+
 namespace mf = multifuse;
 
 namespace {
@@ -186,3 +188,5 @@ TEST_CASE("options hold until the next pass") {
   CHECK(tape.random().seed == 0);
   static_assert(!std::is_copy_constructible_v<mf::tape> && !std::is_move_constructible_v<mf::tape>);
 }
+
+}  // namespace test_tape_tape

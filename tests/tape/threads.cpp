@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+namespace test_tape_threads {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -113,3 +115,5 @@ TEST_CASE("tensors made in one thread are released in another") {
   }
   CHECK(pool.statistics().in_use == before);
 }
+
+}  // namespace test_tape_threads

@@ -7,6 +7,8 @@
 #include <multifuse/ops/pointwise.hpp>
 #include <multifuse/ops/reduce.hpp>
 
+namespace test_tape_unwanted_gradients {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -75,3 +77,5 @@ TEST_CASE("attention computes the gradients of queries, keys and values only as 
   CHECK(products_with(false, true, true) == all - 1);
   CHECK(products_with(false, false, false) == 0);
 }
+
+}  // namespace test_tape_unwanted_gradients

@@ -5,6 +5,8 @@
 #include <multifuse/ops/reduce.hpp>
 #include <type_traits>
 
+namespace test_tape_variable {
+
 namespace mf = multifuse;
 
 namespace {
@@ -145,3 +147,5 @@ TEST_CASE("operands on different tapes are refused") {
   CHECK(refusal<mf::argument_error>([&] { mf::evaluate(x + y); }) == text);
   CHECK(refusal<mf::argument_error>([&] { mf::evaluate(mf::exp(x * 2.0) * (1.0 + mf::exp(y))); }) == text);
 }
+
+}  // namespace test_tape_variable

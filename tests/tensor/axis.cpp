@@ -3,6 +3,8 @@
 #include <multifuse/tensor/axis.hpp>
 #include <type_traits>
 
+namespace test_tensor_axis {
+
 namespace mf = multifuse;
 
 namespace {
@@ -32,3 +34,5 @@ TEST_CASE("every axis of the library has a name of its own") {
     for (const auto& b : names) CHECK((a == b) == (&a == &b));
   }
 }
+
+}  // namespace test_tensor_axis

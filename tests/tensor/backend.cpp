@@ -7,6 +7,8 @@
 
 #include "../support/strict_device.hpp"
 
+namespace test_tensor_backend {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -105,3 +107,5 @@ TEST_CASE("a backend of a user's own trains what the library's trains") {
   REQUIRE(found.size() == 8 + 12);
   for (std::size_t i = 0; i < found.size(); ++i) CHECK(found[i] == doctest::Approx(expected[i]).epsilon(1e-5));
 }
+
+}  // namespace test_tensor_backend

@@ -5,6 +5,8 @@
 #include <multifuse/ops/pointwise.hpp>
 #include <multifuse/tape/parameter.hpp>
 
+namespace test_tensor_cost {
+
 namespace mf = multifuse;
 
 namespace {
@@ -58,3 +60,5 @@ TEST_CASE("dynamic shapes are counted at run time, and meta values without a cou
   CHECK(mf::evaluate(mf::relu(silent)).dims().size() == 3);
   CHECK_THROWS_AS(mf::evaluate(x + counted(count, mf::shape<mf::batch<>, mf::width<3>>(6))), mf::shape_error);
 }
+
+}  // namespace test_tensor_cost

@@ -5,6 +5,8 @@
 #include <type_traits>
 #include <vector>
 
+namespace test_tensor_expression {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -164,3 +166,5 @@ TEST_CASE("expressions keep their operands' memory, not their names") {
   const auto later = make();
   CHECK(mf::evaluate(later).to_host() == std::vector<double>{2, 5, 10});
 }
+
+}  // namespace test_tensor_expression

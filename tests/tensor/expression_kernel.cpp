@@ -4,6 +4,8 @@
 #include <multifuse/ops/pointwise.hpp>
 #include <vector>
 
+namespace test_tensor_expression_kernel {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -76,3 +78,5 @@ TEST_CASE("a target without memory is passed over") {
   static_assert(decltype(target)::wanted && !mf::detail::pointwise_target<mf::detail::no_target>::wanted);
   CHECK(load.at(0, 0, 0) == 1.0f);
 }
+
+}  // namespace test_tensor_expression_kernel

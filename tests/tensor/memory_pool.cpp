@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+namespace test_tensor_memory_pool {
+
 namespace mf = multifuse;
 
 namespace {
@@ -255,3 +257,5 @@ TEST_CASE("blocks that are kept for a recorded pass wait in its branches as well
   const storage first(100), second(100);
   CHECK(reservation.bytes() == 2 * 104);
 }
+
+}  // namespace test_tensor_memory_pool

@@ -5,6 +5,8 @@
 #include <multifuse/tensor/shape.hpp>
 #include <type_traits>
 
+namespace test_tensor_shape {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -122,3 +124,5 @@ TEST_CASE("the message of a refused extent lets dynamic extents pass") {
   static_assert(!mf::extent_mismatch<void, mf::width_axis, 4, 1>::value);
   CHECK(!mf::extent_mismatch<void, mf::width_axis, 4, 5>::value);
 }
+
+}  // namespace test_tensor_shape

@@ -7,6 +7,8 @@
 #include <type_traits>
 #include <vector>
 
+namespace test_tensor_tensor {
+
 // A request that no machine can serve is refused by the library, also where a sanitizer would end the program first.
 extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
 
@@ -172,3 +174,5 @@ TEST_CASE("meta tensors are shapes, in constant expressions") {
   static_assert(x.reshaped(mf::shape<mf::samples<6>>{}).dims().size() == 6);
   CHECK(mf::plain_tensor(x).size() == 6);
 }
+
+}  // namespace test_tensor_tensor

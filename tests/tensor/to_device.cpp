@@ -3,6 +3,8 @@
 #include <multifuse/backend/cpu/cpu.hpp>
 #include <multifuse/tensor/to_device.hpp>
 
+namespace test_tensor_to_device {
+
 namespace mf = multifuse;
 
 TEST_CASE("a tensor on another device has the same elements in memory of its own") {
@@ -18,3 +20,5 @@ TEST_CASE("a tensor on another device has the same elements in memory of its own
   CHECK(wide.to_host() == std::vector<double>{1, 2.5, -3, 4, 5, 6});
   CHECK(!mf::to_device<mf::cpu<double>>(mf::tensor<mf::cpu<float>, S>()));
 }
+
+}  // namespace test_tensor_to_device

@@ -5,6 +5,8 @@
 #include "io/scratch_directory.hpp"
 #include "two_sensors.hpp"
 
+namespace test_train_adam {
+
 namespace mf = multifuse;
 using namespace two_sensors;
 
@@ -114,3 +116,5 @@ TEST_CASE("bad settings are refused") {
   CHECK(mentions(refusal({.epsilon = 0}), "unusable epsilon"));
   CHECK(mentions(refusal({.weight_decay = std::nan("")}), "unusable weight decay"));
 }
+
+}  // namespace test_train_adam

@@ -7,6 +7,8 @@
 #include "io/scratch_directory.hpp"
 #include "two_sensors.hpp"
 
+namespace test_train_clip {
+
 namespace mf = multifuse;
 using namespace two_sensors;
 
@@ -93,3 +95,5 @@ TEST_CASE("what is not finite is refused by name and place") {
   CHECK(mentions(refusal(1),
                  "gradient of 'weight': not a finite number; expected finite gradients; got nan at position 7"));
 }
+
+}  // namespace test_train_clip

@@ -6,6 +6,8 @@
 
 #include "io/scratch_directory.hpp"
 
+namespace test_train_data_order {
+
 namespace mf = multifuse;
 
 TEST_CASE("a shuffle is a permutation that depends on the key alone") {
@@ -59,3 +61,5 @@ TEST_CASE("unusable batches are refused") {
   mf::batch_order order({}, 5, 2);
   CHECK(mentions(message_of<mf::argument_error>([&] { order(-1); }), "negative step"));
 }
+
+}  // namespace test_train_data_order

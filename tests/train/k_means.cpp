@@ -4,6 +4,8 @@
 
 #include <set>
 
+namespace test_train_k_means {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -93,3 +95,5 @@ TEST_CASE("unusable features, seeds and numbers are refused") {
   CHECK_THROWS_AS(mf::k_means(features, 1, three, -1), mf::argument_error);
   CHECK_THROWS_AS(mf::k_means(broken, 1, 1, {}), mf::argument_error);
 }
+
+}  // namespace test_train_k_means

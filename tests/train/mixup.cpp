@@ -9,6 +9,8 @@
 
 #include "io/scratch_directory.hpp"
 
+namespace test_train_mixup {
+
 namespace mf = multifuse;
 using dev = mf::cpu<double>;
 
@@ -145,3 +147,5 @@ TEST_CASE("what cannot be mixed is refused") {
   const mf::mixup mix({}, 3);
   CHECK(mentions(message_of<mf::shape_error>([&] { mix(numbers(4)); }), "wrong number of items"));
 }
+
+}  // namespace test_train_mixup

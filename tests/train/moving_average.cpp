@@ -5,6 +5,8 @@
 #include "io/scratch_directory.hpp"
 #include "two_sensors.hpp"
 
+namespace test_train_moving_average {
+
 namespace mf = multifuse;
 using namespace two_sensors;
 using dev = mf::cpu<double>;
@@ -53,3 +55,5 @@ TEST_CASE("bad decays and models without values are refused") {
   mf::moving_average teacher(student, 0.5);
   CHECK(mentions(message_of<mf::argument_error>([&] { teacher.update(student); }), "has no values yet"));
 }
+
+}  // namespace test_train_moving_average

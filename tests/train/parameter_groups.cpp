@@ -5,6 +5,8 @@
 #include "io/scratch_directory.hpp"
 #include "two_sensors.hpp"
 
+namespace test_train_parameter_groups {
+
 namespace mf = multifuse;
 using dev = mf::cpu<double>;
 using model = two_sensors::model<dev>;
@@ -71,3 +73,5 @@ TEST_CASE("rules that mean nothing are refused") {
   CHECK(mentions(refusal({{.pattern = "first", .learning_rate = -1}}), "'first': unusable factor"));
   CHECK(mentions(refusal({{.pattern = "first", .weight_decay = std::nan("")}}), "unusable factor"));
 }
+
+}  // namespace test_train_parameter_groups

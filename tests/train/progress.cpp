@@ -6,6 +6,8 @@
 #include <sstream>
 #include <string>
 
+namespace test_train_progress {
+
 namespace mf = multifuse;
 
 TEST_CASE("plain lines at intervals, and for the last step") {
@@ -112,3 +114,5 @@ TEST_CASE("progress refuses bad extents, intervals and steps") {
   CHECK_THROWS_AS(shown.update({.step = 6}), mf::argument_error);
   CHECK_THROWS_AS(shown.update({.step = 2, .samples = -1}), mf::argument_error);
 }
+
+}  // namespace test_train_progress

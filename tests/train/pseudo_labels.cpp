@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace test_train_pseudo_labels {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -57,3 +59,5 @@ TEST_CASE("unusable numbers are refused") {
   CHECK_THROWS_AS(mf::uniform_over_clusters(good, {}, -1), mf::argument_error);
   CHECK_THROWS_AS(mf::uniform_over_clusters(negative, {}, 1), mf::argument_error);
 }
+
+}  // namespace test_train_pseudo_labels

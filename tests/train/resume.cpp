@@ -15,6 +15,8 @@
 #include "io/scratch_directory.hpp"
 #include "two_sensors.hpp"
 
+namespace test_train_resume {
+
 namespace mf = multifuse;
 using namespace two_sensors;
 using dev = mf::cpu<float>;
@@ -149,3 +151,5 @@ TEST_CASE("killed while it trains and writes checkpoints, again and again") {
   CHECK(kills >= 4);
   CHECK(read_text(path) == read_text(scratch / "whole"));
 }
+
+}  // namespace test_train_resume

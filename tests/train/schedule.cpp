@@ -8,6 +8,8 @@
 
 #include "io/scratch_directory.hpp"
 
+namespace test_train_schedule {
+
 namespace mf = multifuse;
 namespace schedule = multifuse::schedule;
 using doctest::Approx;
@@ -231,3 +233,5 @@ TEST_CASE("schedules refuse bad arguments") {
   CHECK_THROWS_AS(schedule::exponential(5, 0.5)(-1), mf::argument_error);
   CHECK_THROWS_AS(schedule::warm_up(5, schedule::cosine(5))(-1), mf::argument_error);
 }
+
+}  // namespace test_train_schedule

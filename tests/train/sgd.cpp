@@ -5,6 +5,8 @@
 #include "io/scratch_directory.hpp"
 #include "two_sensors.hpp"
 
+namespace test_train_sgd {
+
 namespace mf = multifuse;
 using namespace two_sensors;
 
@@ -123,3 +125,5 @@ TEST_CASE("bad settings are refused") {
     CHECK(mentions(message_of<mf::argument_error>([&] { optimizer.step(rate); }), "unusable learning rate"));
   CHECK(values_of(m) == before);
 }
+
+}  // namespace test_train_sgd

@@ -13,6 +13,8 @@
 #include "io/scratch_directory.hpp"
 #include "two_sensors.hpp"
 
+namespace test_train_trainer {
+
 namespace mf = multifuse;
 using namespace two_sensors;
 using dev = mf::cpu<float>;
@@ -174,3 +176,5 @@ TEST_CASE("unusable options are refused") {
   CHECK(mentions(refusal({.samples = 10}), "unusable learning rate"));
   CHECK(mentions(refusal({.samples = 10, .learning_rate = 1, .clip_norm = -1}), "unusable learning rate or clip_norm"));
 }
+
+}  // namespace test_train_trainer

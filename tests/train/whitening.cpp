@@ -4,6 +4,8 @@
 
 #include <multifuse/core/random.hpp>
 
+namespace test_train_whitening {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -48,3 +50,5 @@ TEST_CASE("unusable features and numbers are refused") {
   CHECK_THROWS_AS(mf::whitening(broken, 2, 1), mf::argument_error);
   CHECK_THROWS_AS(mf::whitening(features, 2, 1)(std::vector<float>{1, 2, 3}), mf::shape_error);
 }
+
+}  // namespace test_train_whitening

@@ -5,6 +5,8 @@
 #include <limits>
 #include <multifuse/core/random.hpp>
 
+namespace test_train_evaluate_linear_probe {
+
 namespace mf = multifuse;
 using mf::isize;
 
@@ -79,3 +81,5 @@ TEST_CASE("unusable features, labels and options are refused") {
   const std::vector<float> broken{0, 1, std::numeric_limits<float>::quiet_NaN(), 3};
   CHECK_THROWS_AS(mf::linear_probe({broken, labels}), mf::argument_error);
 }
+
+}  // namespace test_train_evaluate_linear_probe

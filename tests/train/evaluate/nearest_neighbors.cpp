@@ -5,6 +5,8 @@
 #include <limits>
 #include <multifuse/core/random.hpp>
 
+namespace test_train_evaluate_nearest_neighbors {
+
 namespace mf = multifuse;
 using mf::isize;
 using labels_of = std::vector<isize>;
@@ -74,3 +76,5 @@ TEST_CASE("unusable features, labels and options are refused") {
   const std::vector<float> broken{0, 1, std::numeric_limits<float>::infinity(), 3};
   CHECK_THROWS_AS(mf::classify_by_neighbors({broken, labels}, good), mf::argument_error);
 }
+
+}  // namespace test_train_evaluate_nearest_neighbors
