@@ -62,7 +62,7 @@ template <class T> class matrix_product : public product_in_parts<matrix_product
   using in_parts = product_in_parts<matrix_product, T, T>;
   friend in_parts;
   using in_parts::m_, in_parts::n_, in_parts::k_, in_parts::alpha_, in_parts::beta_, in_parts::a_, in_parts::b_,
-      in_parts::c_, in_parts::extras_;
+      in_parts::c_, in_parts::extras_, in_parts::stride_aliases, in_parts::tile_count, in_parts::for_each_tile;
   static constexpr isize inner_per_row = 25;   // with more of it, laying out the right matrix costs more than it saves
   static constexpr isize inner_at_once = 1024;  // a panel of the right matrix streams from the second-level cache
   static constexpr isize elements_of_block = 160 * 1024;  // of the left matrix, which stay in the second-level one
@@ -118,15 +118,14 @@ template <class T> class matrix_product : public product_in_parts<matrix_product
     }
   }
 
-  /// Rows whose distance is a multiple of a page's size compete for the same places of the first-level cache.
-  static bool stride_aliases(isize stride) { return stride * isize(sizeof(T)) % 4096 == 0; }
   /// Distance between columns of rows that are laid out.
   isize left_step() const { return (kernels_.rows + kernels_.lanes - 1) / kernels_.lanes * kernels_.lanes; }
 
   void lay_out_rows(T* to, isize first, isize rows, isize k, isize depth) const {
-    for (isize i = 0; i < rows; i += kernels_.rows, to += left_step() * depth)
-      kernels_.transpose(to, left_step(), a_.data + (first + i) * a_.stride + k, a_.stride,
-                         std::min(kernels_.rows, rows - i), depth);
+    for_each_tile(rows, [&](isize tile, isize row, isize height) {
+      kernels_.transpose(to + tile * left_step() * depth, left_step(), a_.data + (first + row) * a_.stride + k, a_.stride,
+                         height, depth);
+    });
   }
 
   void lay_out_columns(matrix_tile<T>& tile, T* panel, isize k, isize j, isize rows) const {
@@ -156,15 +155,13 @@ template <class T> class matrix_product : public product_in_parts<matrix_product
     const auto* const kernels = panels > 1   ? kernels_.several_panels
                                 : by_columns ? kernels_.by_columns
                                              : kernels_.by_rows;
-    const isize tiles = (rows + kernels_.rows - 1) / kernels_.rows;
     // the last tiles of a packed panel fetch the next one, which the processor would not foresee
     constexpr isize step = cache_line / isize(sizeof(T));
-    const isize fetching = std::max<isize>(1, kernels_.columns / step), first_fetching = std::max<isize>(0, tiles - fetching);
-    for (isize i = 0, row = 0; i < tiles; ++i) {
+    const isize fetching = std::max<isize>(1, kernels_.columns / step),
+                first_fetching = std::max<isize>(0, tile_count(rows) - fetching);
+    for_each_tile(rows, [&](isize i, isize row, isize height) {
       tile.soon = tile.right;
       if (extras_.packed && i >= first_fetching) tile.soon += tile.panel + (i - first_fetching) * tile.inner * step;
-      // laid out, all tiles but the last are as high as can be; else no tile is much lower than the others
-      const isize next = laid_out ? std::min(rows, row + kernels_.rows) : rows * (i + 1) / tiles;
       if (laid_out) {
         tile.left = laid_out + i * left_step() * tile.inner;
         tile.left_stride = left_step();
@@ -172,12 +169,11 @@ template <class T> class matrix_product : public product_in_parts<matrix_product
         tile.left = a_.data + (a_.order == layout::plain ? (first + row) * a_.stride + k : k * a_.stride + first + row);
         tile.left_stride = a_.stride;
       }
-      kernels[next - row - 1](tile);
+      kernels[height - 1](tile);
       if (extras_.finish && k + tile.inner == k_)
-        extras_.finish(tile.result, tile.result_stride, next - row, panels * tile.columns);
-      tile.result += (next - row) * tile.result_stride;
-      row = next;
-    }
+        extras_.finish(tile.result, tile.result_stride, height, panels * tile.columns);
+      tile.result += height * tile.result_stride;
+    });
   }
 
   const matrix_kernels<T>& kernels_;

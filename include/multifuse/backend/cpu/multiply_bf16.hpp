@@ -21,7 +21,8 @@ template <class R> struct bf16_tile {
   isize columns;
   float alpha, beta;
   const bf16* bias;  ///< of each column, or null
-  void (*finish)(float* first, isize stride, isize rows, isize columns);  ///< or null
+  void (*finish)(float* first, isize stride, isize rows, isize columns) = nullptr;  ///< or null
+  const bf16* soon = nullptr;  ///< a cache line for each pair of the inner axis is fetched from here on
 };
 
 }  // namespace multifuse::detail
@@ -96,7 +97,7 @@ template <class R> class bf16_product : public product_in_parts<bf16_product<R>,
   using in_parts = product_in_parts<bf16_product, bf16, R>;
   friend in_parts;
   using in_parts::m_, in_parts::n_, in_parts::k_, in_parts::alpha_, in_parts::beta_, in_parts::a_, in_parts::b_,
-      in_parts::c_, in_parts::extras_;
+      in_parts::c_, in_parts::extras_, in_parts::stride_aliases, in_parts::tile_count, in_parts::for_each_tile;
   static constexpr isize block_rows = 128, block_columns = 256, block_inner = 512;  // of what is made float at once
 
   isize row_grain() const { return pairs_ ? 14 : block_rows; }
@@ -137,40 +138,59 @@ template <class R> class bf16_product : public product_in_parts<bf16_product<R>,
     const isize tiles_at_once = std::max<isize>(1, bytes_of_block / (std::max<isize>(1, pairs) * lanes * 4));
     const isize rows_at_once = std::min(m_, tiles_at_once * tile_rows);
     const isize tiles_of_block = (rows_at_once + tile_rows - 1) / tile_rows, columns_of_sums = parts > 1 ? n_ : 0;
-    pair* const panel = product_workspace<pair>::of_this_thread().room(pairs * (tile_columns + tiles_of_block * lanes) +
-                                                                       rows_at_once * columns_of_sums);
+    const bool many = m_ >= 18 * tile_rows && n_ >= 12 * tile_columns;  // tiles, for which laying out pays
+    const bool lay_out_left = a_.order != layout::plain || k_ % 2 != 0 || many || stride_aliases(a_.stride);
+    pair* const panel = product_workspace<pair>::of_this_thread().room(
+        pairs * (tile_columns + (lay_out_left ? tiles_of_block * lanes : 0)) + rows_at_once * columns_of_sums);
     pair* const left = panel + pairs * tile_columns;
-    float* const sums = reinterpret_cast<float*>(left + pairs * tiles_of_block * lanes);
+    float* const sums = reinterpret_cast<float*>(left + (lay_out_left ? pairs * tiles_of_block * lanes : 0));
     for (isize i = 0; i < m_; i += rows_at_once) {
       const isize rows = std::min(rows_at_once, m_ - i);
       for (isize k = 0; k < k_ || k == 0; k += 2 * pairs) {
         const isize inner = std::min(2 * pairs, k_ - k);
-        for (isize row = 0; row < rows; row += tile_rows)
-          lay_out(left + row / tile_rows * lanes * pairs, lanes, a_, layout::plain, i + row,
-                  std::min<isize>(lanes, m_ - i - row), k, inner);
+        if (lay_out_left)
+          for_each_tile(rows, [&](isize tile, isize row, isize height) {
+            lay_out(left + tile * lanes * pairs, lanes, a_, layout::plain, i + row, height, k, inner);
+          });
         for (isize j = 0; j < n_; j += tile_columns) {
-          const isize columns = std::min<isize>(tile_columns, n_ - j);
-          const bf16* right = reinterpret_cast<const bf16*>(panel);
+          bf16_tile<R> tile{inner,     nullptr,
+                            0,         reinterpret_cast<const bf16*>(panel),
+                            0,         c_.data + i * c_.stride + j,
+                            c_.stride, std::min<isize>(tile_columns, n_ - j),
+                            alpha_,    beta_,
+                            extras_.bias ? extras_.bias + j : nullptr, extras_.finish};
           if (extras_.packed)
-            right = extras_.packed + j * packed_inner(k_) + k * tile_columns;
+            tile.right = extras_.packed + j * packed_inner(k_) + k * tile_columns;
           else
-            lay_out(panel, tile_columns, b_, layout::transposed, j, columns, k, inner);
-          const bf16* const bias = extras_.bias ? extras_.bias + j : nullptr;
-          for (isize row = 0; row < rows; row += tile_rows) {
-            const isize height = std::min<isize>(tile_rows, rows - row);
-            const bf16* const first = reinterpret_cast<const bf16*>(left + row / tile_rows * lanes * pairs);
-            if (parts == 1)
-              tiles<R>::by_columns[height - 1]({inner, first, 2 * lanes, right, 0,
-                                                c_.data + (i + row) * c_.stride + j, c_.stride, columns, alpha_, beta_,
-                                                bias, extras_.finish});
-            else
-              tiles<float>::by_columns[height - 1]({inner, first, 2 * lanes, right, 0, sums + row * n_ + j, n_, columns,
-                                                    1.0f, k == 0 ? 0.0f : 1.0f, nullptr, nullptr});
-          }
+            lay_out(panel, tile_columns, b_, layout::transposed, j, tile.columns, k, inner);
+          const bf16* const left_of_tiles = lay_out_left ? reinterpret_cast<const bf16*>(left) : nullptr;
+          if (parts == 1)
+            multiply_rows(tile, left_of_tiles, pairs, i, rows, k);
+          else
+            multiply_rows(bf16_tile<float>{inner, nullptr, 0, tile.right, 0, sums + j, n_, tile.columns, 1.0f,
+                                           k == 0 ? 0.0f : 1.0f, nullptr},
+                          left_of_tiles, pairs, i, rows, k);
         }
       }
       if (parts > 1) store_sums(sums, i, rows, 0, n_);
     }
+  }
+
+  /// The rows of a block of the left matrix, laid out or where they are, times one panel of the right one.
+  template <class Sum>
+  void multiply_rows(bf16_tile<Sum> tile, const bf16* laid_out, isize pairs, isize first, isize rows, isize k) const {
+    using namespace avx512_bf16;
+    constexpr isize step = cache_line / isize(sizeof(bf16)), fetching = 2 * tile_columns / step;
+    const isize first_fetching = std::max<isize>(0, tile_count(rows) - fetching);
+    const auto* const kernels = laid_out ? tiles<Sum>::by_columns : tiles<Sum>::by_rows;
+    for_each_tile(rows, [&](isize i, isize row, isize height) {
+      if (extras_.packed && i >= first_fetching)  // see matrix_product
+        tile.soon = tile.right + tile_columns * packed_inner(k_) + (i - first_fetching) * pairs * step;
+      tile.left = laid_out ? laid_out + i * 2 * lanes * pairs : a_.data + (first + row) * a_.stride + k;
+      tile.left_stride = laid_out ? 2 * lanes : a_.stride;
+      kernels[height - 1](tile);
+      tile.result += height * tile.result_stride;
+    });
   }
 
   /// Elements k ... k + inner - 1 of some rows of the left matrix, or columns of the right one, in pairs. They are rows

@@ -39,6 +39,21 @@ template <class Product, class T, class R> class product_in_parts {
                    compute_type<T> beta, matrix<R> c, const product_extras<T>& extras)
       : m_(m), n_(n), k_(k), alpha_(alpha), beta_(beta), a_(a), b_(b), c_(c), extras_(extras) {}
 
+  /// Rows whose distance is a multiple of a page's size compete for the same places of the first-level cache.
+  static bool stride_aliases(isize stride) { return stride * isize(sizeof(T)) % 4096 == 0; }
+
+  isize tile_count(isize rows) const { return (rows + self().row_grain() - 1) / self().row_grain(); }
+  /// Calls `work(tile, first row, rows)`: no tile is much lower than the others, because a low one takes as long to fetch
+  /// the right matrix as a high one.
+  void for_each_tile(isize rows, auto work) const {
+    const isize tiles = tile_count(rows);
+    for (isize tile = 0, row = 0; tile < tiles; ++tile) {
+      const isize next = rows * (tile + 1) / tiles;
+      work(tile, row, next - row);
+      row = next;
+    }
+  }
+
   isize m_, n_, k_;
   compute_type<T> alpha_, beta_;
   matrix<const T> a_, b_;

@@ -139,7 +139,11 @@ template <class R, int Rows, bool ByColumns> [[gnu::noinline]] void multiply_row
   const isize stride = t.left_stride, step = ByColumns ? stride : 2;
   const bf16 *top = t.left, *middle = top + 5 * stride, *bottom = top + 10 * stride, *right = t.right;
   isize three = 3 * stride;
+  for (int row = 0; row < Rows; ++row) __builtin_prefetch(t.result + row * t.result_stride, 1);
+  const bf16* soon = t.soon ? t.soon : right;
   for (isize i = (t.inner + 1) / 2; i > 0; --i, right += 2 * tile_columns) {
+    __builtin_prefetch(soon, 0, 2);  // into the second-level cache
+    soon += cache_line / isize(sizeof(bf16));
     asm("" : "+r"(top), "+r"(middle), "+r"(bottom), "+r"(three));  // see multiply_rows of floats
     floats first, second;
     __builtin_memcpy(&first, right, sizeof first);
