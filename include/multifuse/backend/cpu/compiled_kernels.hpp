@@ -2,8 +2,8 @@
 #include "attention_bf16.hpp"
 
 /// The processor's kernels for float, double and bf16, compiled where this header is included: in one source of a
-/// program whose other sources are compiled with MULTIFUSE_COMPILED_KERNELS defined, and so, without optimization, without
-/// the time that kernels take in each of them.
+/// program whose other sources are compiled with MULTIFUSE_COMPILED_KERNELS defined, and so without the time that kernels
+/// take in each of them.
 namespace multifuse::detail {
 
 template class matrix_product<float>;

@@ -41,17 +41,7 @@ template <class T> class matrix_product : public product_in_parts<matrix_product
       : in_parts(m, n, k, alpha, a, b, beta, c, extras), kernels_(matrix_kernels_in_use<T>()) {}
 
   /// The right matrix as kernels read it: panels of as many columns as a tile has, row by row.
-  static void pack(T* to, isize n, isize k, matrix<const T> b) {
-    const auto& kernels = matrix_kernels_in_use<T>();
-    std::fill_n(to, packed_size(n, k), T(0));
-    for (isize j = 0; j < n; j += kernels.columns, to += kernels.columns * k) {
-      const isize columns = std::min(kernels.columns, n - j);
-      if (b.order == layout::transposed)
-        kernels.transpose(to, kernels.columns, b.data + j * b.stride, b.stride, columns, k);
-      else
-        kernels.copy(to, kernels.columns, b.data + j, b.stride, k, columns);
-    }
-  }
+  static void pack(T* to, isize n, isize k, matrix<const T> b);
   static isize packed_size(isize n, isize k) {
     const isize width = matrix_kernels_in_use<T>().columns;
     return (n + width - 1) / width * width * k;
@@ -70,11 +60,7 @@ template <class T> class matrix_product : public product_in_parts<matrix_product
   isize row_grain() const { return kernels_.rows; }
   isize column_grain() const { return kernels_.columns; }
   static isize packed_inner(isize k) { return k; }
-  void multiply_as_part_of(const matrix_product& whole) const {
-    const bool rows_in_place = !extras_.packed && a_.order == layout::plain && b_.order == layout::transposed &&
-                               whole.m_ * inner_per_row < k_;
-    rows_in_place ? multiply_rows_in_place() : multiply_blocks();
-  }
+  void multiply_as_part_of(const matrix_product& whole) const;
 
   void multiply_rows_in_place() const {
     for (isize row = 0; row < m_;) {
@@ -178,6 +164,25 @@ template <class T> class matrix_product : public product_in_parts<matrix_product
 
   const matrix_kernels<T>& kernels_;
 };
+
+// Outside of the class: a compiler that optimizes would instantiate what is defined inside although it is declared `extern`.
+template <class T> void matrix_product<T>::pack(T* to, isize n, isize k, matrix<const T> b) {
+  const auto& kernels = matrix_kernels_in_use<T>();
+  std::fill_n(to, packed_size(n, k), T(0));
+  for (isize j = 0; j < n; j += kernels.columns, to += kernels.columns * k) {
+    const isize columns = std::min(kernels.columns, n - j);
+    if (b.order == layout::transposed)
+      kernels.transpose(to, kernels.columns, b.data + j * b.stride, b.stride, columns, k);
+    else
+      kernels.copy(to, kernels.columns, b.data + j, b.stride, k, columns);
+  }
+}
+
+template <class T> void matrix_product<T>::multiply_as_part_of(const matrix_product& whole) const {
+  const bool rows_in_place = !extras_.packed && a_.order == layout::plain && b_.order == layout::transposed &&
+                             whole.m_ * inner_per_row < k_;
+  rows_in_place ? multiply_rows_in_place() : multiply_blocks();
+}
 
 #if defined(MULTIFUSE_COMPILED_KERNELS)  // elsewhere: see compiled_kernels.hpp
 extern template class matrix_product<float>;

@@ -79,17 +79,7 @@ template <class R> class bf16_product : public product_in_parts<bf16_product<R>,
 
   /// The right matrix as kernels read it: panels of as many columns as a tile has, pair by pair. Only with the
   /// instructions for pairs.
-  static void pack([[maybe_unused]] bf16* to, [[maybe_unused]] isize n, [[maybe_unused]] isize k,
-                   [[maybe_unused]] matrix<const bf16> b) {
-#if defined(__x86_64__)
-    using namespace avx512_bf16;
-    const isize pairs = (k + 1) / 2;
-    std::fill_n(to, packed_size(n, k), bf16(0.0f));
-    for (isize j = 0; j < n; j += tile_columns, to += 2 * tile_columns * pairs)
-      lay_out(reinterpret_cast<std::uint32_t*>(to), tile_columns, b, layout::transposed, j,
-              std::min<isize>(tile_columns, n - j), 0, k);
-#endif
-  }
+  static void pack(bf16* to, isize n, isize k, matrix<const bf16> b);
   static isize packed_size(isize n, isize k) { return packing() ? (n + 31) / 32 * 32 * packed_inner(k) : 0; }
   static isize packing() { return instructions_in_use() == instruction_set::avx512_bf16 ? 32 : 0; }
 
@@ -103,14 +93,7 @@ template <class R> class bf16_product : public product_in_parts<bf16_product<R>,
   isize row_grain() const { return pairs_ ? 14 : block_rows; }
   isize column_grain() const { return pairs_ ? 32 : block_columns; }
   static isize packed_inner(isize k) { return (k + 1) / 2 * 2; }
-  void multiply_as_part_of([[maybe_unused]] const bf16_product& whole) const {
-#if defined(__x86_64__)
-    const bool rows_in_place = !extras_.packed && a_.order == layout::plain && b_.order == layout::transposed &&
-                               whole.m_ * inner_per_row <= k_;
-    if (pairs_) return rows_in_place ? multiply_rows_in_place() : multiply_pairs();
-#endif
-    multiply_as_float();
-  }
+  void multiply_as_part_of(const bf16_product& whole) const;
 
 #if defined(__x86_64__)
   static constexpr isize inner_per_row = 16;  // with less of it, laying out the right matrix takes less than it saves
@@ -253,6 +236,28 @@ template <class R> class bf16_product : public product_in_parts<bf16_product<R>,
 
   bool pairs_;
 };
+
+template <class R>
+void bf16_product<R>::pack([[maybe_unused]] bf16* to, [[maybe_unused]] isize n, [[maybe_unused]] isize k,
+                           [[maybe_unused]] matrix<const bf16> b) {
+#if defined(__x86_64__)
+  using namespace avx512_bf16;
+  const isize pairs = (k + 1) / 2;
+  std::fill_n(to, packed_size(n, k), bf16(0.0f));
+  for (isize j = 0; j < n; j += tile_columns, to += 2 * tile_columns * pairs)
+    lay_out(reinterpret_cast<std::uint32_t*>(to), tile_columns, b, layout::transposed, j,
+            std::min<isize>(tile_columns, n - j), 0, k);
+#endif
+}
+
+template <class R> void bf16_product<R>::multiply_as_part_of([[maybe_unused]] const bf16_product& whole) const {
+#if defined(__x86_64__)
+  const bool rows_in_place = !extras_.packed && a_.order == layout::plain && b_.order == layout::transposed &&
+                             whole.m_ * inner_per_row <= k_;
+  if (pairs_) return rows_in_place ? multiply_rows_in_place() : multiply_pairs();
+#endif
+  multiply_as_float();
+}
 
 #if defined(MULTIFUSE_COMPILED_KERNELS)  // elsewhere: see compiled_kernels.hpp
 extern template class bf16_product<bf16>;
