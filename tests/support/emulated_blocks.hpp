@@ -226,6 +226,7 @@ template <class T> struct emulated_gpu : mf::cpu<T> {
   template <class U> using with_scalar = emulated_gpu<U>;
   inline static bool descending = false;
   inline static isize processors = 4;
+  inline static int gathered_products = 0;  ///< how many it has made
 
   template <class Kernel> static void run_blocks(isize blocks, const Kernel& kernel) {
     emulated_block::run(blocks, kernel, descending);
@@ -233,6 +234,7 @@ template <class T> struct emulated_gpu : mf::cpu<T> {
   static isize multiprocessors() { return processors; }
   static bool gathers_operands() { return true; }
   static void multiply_gathered(const mf::gathered_product auto& product) {
+    ++gathered_products;
     mf::detail::multiply_gathered_on_device<emulated_gpu>(product);
   }
   static void attention_forward(const mf::attention_arguments<T>& arguments, T* y,
