@@ -4,18 +4,15 @@
 #include <multifuse/ops/convolution.hpp>
 
 #include "convolution_definition.hpp"
-#include "emulated_blocks.hpp"
 
-/// Convolutions whose windows are read where they are, by tiles of the CUDA backend: their blocks run on the host, thread
-/// by thread.
+/// Convolutions whose windows a GPU reads where they are, wherever its kernels run.
 namespace check::convolution {
 
 using mf::bf16;
 using mf::isize;
 using mf::window_config;
 using numbers = std::vector<double>;
-using volumes =
-    mf::shape<mf::batch<>, mf::frames<>, mf::rows<>, mf::columns<>, mf::channels<>>;
+using volumes = mf::shape<mf::batch<>, mf::frames<>, mf::rows<>, mf::columns<>, mf::channels<>>;
 struct taps_axis { static constexpr std::string_view name = "taps"; };
 
 template <class D, class S> mf::tensor<D, S> random_tensor(const S& dims, std::uint64_t seed) {
@@ -40,57 +37,61 @@ inline void compare(const char* what, const numbers& found, const numbers& expec
   CHECK(worst <= tolerance * scale);
 }
 
-/// Result and gradients of a convolution against its definition, with threads in both orders, which must give the same
-/// bits. Gradients are computed twice: they are written first, and added to then. An input that is not aligned is copied.
-template <class T, isize In, isize Out, window_config C, isize Groups = 1>
+/// How many products of gathered operands a stand-in has made since the last call; what is expected for a GPU.
+template <class D> int products_since(int expected) {
+  if constexpr (requires { D::gathered_products; }) return std::exchange(D::gathered_products, 0);
+  return expected;
+}
+
+/// Result and gradients of a convolution against its definition, and twice, which must give the same bits; on a stand-in
+/// with threads in both orders. Gradients are written first, and added to then. An input that is not aligned is copied.
+template <class D, isize In, isize Out, window_config C, isize Groups = 1>
 void check_convolution(isize items, isize first, isize second = 1, isize third = 1) {
-  using device = emulated_gpu<T>;
-  using operation = mf::convolution_op<void, C, Groups>;
-  const volumes dims = C.axes() == 3   ? volumes(items, first, second, third, In)
-                       : C.axes() == 2 ? volumes(1, items, first, second, In)
-                                       : volumes(1, 1, items, first, In);
-  const auto x = random_tensor<device>(dims, 1);
-  const auto weight =
-      random_tensor<device>(mf::shape<mf::outputs<Out>, mf::axis<taps_axis, C.taps()>, mf::inputs<In / Groups>>(), 2);
-  const auto bias = random_tensor<device>(mf::shape<mf::outputs<Out>>(), 3);
+  using T = typename D::scalar;
+  const mf::convolution_op<void, C, Groups> operation;
+  constexpr std::size_t axes = C.axes(), place = 4 - axes;
+  const volumes dims = axes == 3   ? volumes(items, first, second, third, In)
+                       : axes == 2 ? volumes(1, items, first, second, In)
+                                   : volumes(1, 1, items, first, In);
   auto extents = dims.extents();
-  for (std::size_t i = 0; i < C.axes(); ++i) extents[4 - C.axes() + i] = C.places(i, dims[4 - C.axes() + i]);
+  for (std::size_t i = 0; i < axes; ++i) extents[place + i] = C.places(i, dims[place + i]);
   extents[4] = Out;
-  const auto dy = random_tensor<device>(volumes::from(extents), 4);
+  using weights = mf::shape<mf::outputs<Out>, mf::axis<taps_axis, C.taps()>, mf::inputs<In / Groups>>;
+  const auto x = random_tensor<D>(dims, 1), dy = random_tensor<D>(volumes::from(extents), 4);
+  const auto weight = random_tensor<D>(weights(), 2);
+  const auto bias = random_tensor<D>(mf::shape<mf::outputs<Out>>(), 3);
   INFO("input " << dims.to_string() << ", " << Out << " outputs, " << Groups << " groups, " << sizeof(T) << " bytes");
-  const isize in[3] = {first, C.axes() > 1 ? second : 1, C.axes() > 2 ? third : 1};
+  const isize in[3] = {first, second, third};
   const auto expected = convolution_by_definition(C, items, in, In, Groups, numbers_of(x), numbers_of(weight),
-                                                         numbers_of(bias), numbers_of(dy));
+                                                  numbers_of(bias), numbers_of(dy));
+  const double tolerance = std::is_same_v<T, bf16> ? 1e-2 : 1e-5;
   numbers before[3];
-  for (const bool descending : {false, true}) {
-    device::descending = descending;
-    const mf::tensor<device, volumes> y(dy.dims());
-    mf::gradient_slot<device> of_x, of_weight;
-    const mf::gradient_sink<device, volumes> dx(&of_x, dims);
-    const mf::gradient_sink<device, std::remove_cvref_t<decltype(weight.dims())>> dweight(&of_weight, weight.dims());
-    device::gathered_products = 0;
-    operation().forward(y, x, weight, bias);
-    for (int i = 0; i < 2; ++i) operation().backward(dy, y, x, weight, dx, dweight);
-    CHECK(device::gathered_products == 5);
+  (void)products_since<D>(0);
+  for (const bool again : {false, true}) {
+    if constexpr (requires { D::descending; }) D::descending = again;
+    const mf::tensor<D, volumes> y(dy.dims());
+    mf::gradient_slot<D> of_x, of_weight;
+    const mf::gradient_sink<D, volumes> dx(&of_x, dims);
+    const mf::gradient_sink<D, weights> dweight(&of_weight, weights());
+    operation.forward(y, x, weight, bias);
+    for (int i = 0; i < 2; ++i) operation.backward(dy, y, x, weight, dx, dweight);
+    CHECK(products_since<D>(5) == 5);
     const numbers found[] = {numbers_of(y), numbers_of(dx.current()), numbers_of(dweight.current())};
-    const double tolerance = std::is_same_v<T, bf16> ? 1e-2 : 1e-5;
     compare("result", found[0], expected.y, 1, tolerance);
     compare("gradient of the input", found[1], expected.dx, 2, tolerance);
     compare("gradient of the weight", found[2], expected.dweight, 2, tolerance);
     for (std::size_t i = 0; i < 3; ++i) {
-      if (descending) CHECK(found[i] == before[i]);
+      if (again) CHECK(found[i] == before[i]);
       before[i] = found[i];
     }
   }
-  const auto memory = mf::tensor<device, mf::shape<mf::samples<>>>(mf::shape<mf::samples<>>(x.size() + 1));
-  device::copy(memory.data() + 1, x.data(), x.size());
-  const mf::tensor<device, volumes> y(dy.dims()), shifted(memory.owner(), memory.data() + 1, dims);
-  operation().forward(y, shifted, weight, bias);
-  CHECK(device::gathered_products == 5);
-  compare("result of an input that is not aligned", numbers_of(y), expected.y, 1, 1e-2);
+  using samples = mf::shape<mf::samples<>>;
+  const mf::tensor<D, samples> memory(samples(x.size() + 1));
+  D::copy(memory.data() + 1, x.data(), x.size());
+  const mf::tensor<D, volumes> y(dy.dims()), shifted(memory.owner(), memory.data() + 1, dims);
+  operation.forward(y, shifted, weight, bias);
+  CHECK(products_since<D>(0) == 0);
+  compare("result of an input that is not aligned", numbers_of(y), expected.y, 1, tolerance);
 }
-
-/// How many multiprocessors the devices have: what is divided among blocks.
-inline void use_processors(isize count) { emulated_gpu<float>::processors = emulated_gpu<bf16>::processors = count; }
 
 }  // namespace check::convolution

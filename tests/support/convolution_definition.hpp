@@ -15,14 +15,14 @@ struct convolution_results {
 
 /// x has the extents [items, in[0], in[1], in[2], channels], y the same with places of windows and as many channels as
 /// there are biases; the gradients are those of the sum of y times dy.
-inline convolution_results convolution_by_definition(const mf::window_config& windows, isize items, const isize (&in)[3],
-                                                     isize channels, isize groups, const std::vector<double>& x,
-                                                     const std::vector<double>& weight, const std::vector<double>& bias,
-                                                     const std::vector<double>& dy) {
+inline convolution_results convolution_by_definition(const mf::window_config& windows, isize items,
+                                                     const isize (&in)[3], isize channels, isize groups,
+                                                     const std::vector<double>& x, const std::vector<double>& weight,
+                                                     const std::vector<double>& bias, const std::vector<double>& dy) {
   const isize of_group = channels / groups, out = isize(bias.size());
   const isize places[3] = {windows.places(0, in[0]), windows.places(1, in[1]), windows.places(2, in[2])};
-  convolution_results found{{}, std::vector<double>(x.size()), std::vector<double>(weight.size()),
-                            std::vector<double>(bias.size())};
+  convolution_results found{
+      {}, std::vector<double>(x.size()), std::vector<double>(weight.size()), std::vector<double>(bias.size())};
   const auto at = [](isize i) { return std::size_t(i); };
   const auto element = [&](std::size_t axis, isize place, isize tap) {
     return place * windows.step(axis) - windows.padding[axis] + tap * windows.spread(axis);

@@ -97,7 +97,8 @@ template <class Where, window_config C, isize Groups> struct convolution_op {
   template <class D> static constexpr bool may_gather = multiplies_gathered<D> && windows_overlap;
 
   template <class W>
-  using extents = detail::convolution_extents<C, int(W::static_extents[2]), int(W::static_extents[0] / Groups), int(Groups)>;
+  using extents =
+      detail::convolution_extents<C, int(W::static_extents[2]), int(W::static_extents[0] / Groups), int(Groups)>;
 
   /// Whether the device reads these where they are: it counts rows in 32 bits, and reads vectors.
   template <class D, class N, class... T> static bool gathers(const N& n, const T*... all) {

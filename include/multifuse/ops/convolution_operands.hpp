@@ -91,7 +91,9 @@ template <class T, window_config C, class Extents, bool AlongDepth> struct patch
     isize elements;
     int along[3];
   };
-  struct place { int tap[3], channel; };  // the tap's distance from the corner
+  struct place {
+    int tap[3], channel;  ///< the tap's distance from the corner
+  };
   const T* data;  ///< the first channel of the group
   Extents n;
 
@@ -212,7 +214,9 @@ template <class T, window_config C, class Extents> struct readers_operand {
     int position[3];  ///< whose window begins at the element, or where it would be
   };
   using distance = line;
-  struct place { int back[3], channel; };  // how many positions before that one
+  struct place {
+    int back[3], channel;  ///< how many positions before that one
+  };
   const T* data;
   Extents n;
   element_phase<C> phase;
@@ -332,9 +336,7 @@ template <class T, window_config C, class Extents> struct convolution_input_prod
   MULTIFUSE_HD right right_of(int part) const {
     return {weight + isize(part / phase::count) * Extents::out_of_group * Extents::patch, phase(part % phase::count)};
   }
-  MULTIFUSE_HD int depth_of(int part) const {
-    return phase(part % phase::count).all_taps() * Extents::out_of_group;
-  }
+  MULTIFUSE_HD int depth_of(int part) const { return phase(part % phase::count).all_taps() * Extents::out_of_group; }
   MULTIFUSE_HD T* row_of(int part, int row) const {
     int element[3];
     const int item = left_of(part).take_apart(row, element);
@@ -362,9 +364,7 @@ template <class T, window_config C, class Extents> struct convolution_weight_pro
   MULTIFUSE_HD left left_of(int group) const { return {dy + group * Extents::out_of_group}; }
   MULTIFUSE_HD right right_of(int group) const { return {x + group * Extents::in_of_group, n}; }
   MULTIFUSE_HD int depth_of(int) const { return depth; }
-  MULTIFUSE_HD T* row_of(int group, int row) const {
-    return dweight + (isize(group) * rows + row) * Extents::patch;
-  }
+  MULTIFUSE_HD T* row_of(int group, int row) const { return dweight + (isize(group) * rows + row) * Extents::patch; }
   MULTIFUSE_HD const T* bias_of(int) const { return nullptr; }
 };
 

@@ -132,14 +132,15 @@ template <class T, int Rows, int Columns, class Left, class Right> class gathere
     return i / together * together * lanes + lane * together + i % together;
   }
   /// n of the depth from k on, for all rows or columns of the thread.
-  template <class Slab, int Own> MULTIFUSE_DEVICE static void read_block(const T* slab, int lane, int k, T (&to)[n][Own]) {
+  template <class Slab, int Own>
+  MULTIFUSE_DEVICE static void read_block(const T* slab, int lane, int k, T (&to)[n][Own]) {
     if constexpr (Slab::along_depth) {
       constexpr int together = run<Slab, Own>;
       MULTIFUSE_UNROLL
       for (int e = 0; e < n; ++e) MULTIFUSE_UNROLL
       for (int i = 0; i < Own; i += together) {
         const auto some = *reinterpret_cast<const short_vector<T, together>*>(slab + (k + e) * Slab::stride +
-                                                                             place<Slab, Own>(lane, i));
+                                                                              place<Slab, Own>(lane, i));
         MULTIFUSE_UNROLL
         for (int c = 0; c < together; ++c) to[e][i + c] = some.at[c];
       }
