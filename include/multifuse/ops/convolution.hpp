@@ -125,16 +125,18 @@ template <class Where, window_config C, isize Groups> struct convolution_op {
         all.elements.extent[i] = int(view.in[i]), all.positions.extent[i] = int(view.out[i]);
       return all;
     }
-    /// Positions that are worked on at once: few enough for a bounded scratch memory that stays in the cache.
-    isize positions_of_block() const {
-      constexpr isize budget = isize(1) << 18, most = budget / patch < 16 ? 16 : budget / patch;
+    /// Positions that are worked on at once: few enough for a bounded scratch memory that stays in the cache, that of a
+    /// core or that of a whole GPU.
+    template <class D> isize positions_of_block() const {
+      constexpr isize budget = isize(1) << (requires { D::multiprocessors(); } ? 23 : 18);
+      constexpr isize most = budget / patch < 16 ? 16 : budget / patch;
       return pointwise_windows || positions < most ? positions : most;
     }
   };
 
   /// Calls `work(first position, number of positions, scratch)` for each block.
   template <class D, class N> static void for_each_block(const N& n, const auto& work) {
-    const isize most = n.positions_of_block();
+    const isize most = n.template positions_of_block<D>();
     tensor<D, numbers> scratch;
     if constexpr (!pointwise_windows) scratch = tensor<D, numbers>(numbers(most * n.patch));
     for (isize first = 0; first < n.positions; first += most)
