@@ -8,7 +8,7 @@ namespace multifuse::detail {
 
 /// How a tile of `Rows` x `Columns` results is shared by the threads of a block.
 template <class T, int Rows, int Columns> struct gathered_tile_shape {
-  static constexpr int threads = 256, rows = Rows, columns = Columns;
+  static constexpr int threads = sizeof(T) < 4 ? 128 : 256, rows = Rows, columns = Columns;
   static constexpr int depth = int((sizeof(T) < 4 ? 128 : 64) / sizeof(T));  // of a slab
 };
 
@@ -157,7 +157,8 @@ template <class T, int Rows, int Columns, class Left, class Right> class gathere
   int row_, column_;
 };
 
-/// A tile for bf16 on tensor cores, with sums of float. Eight warps have 16 to 64 rows and 16 or 32 columns each.
+/// A tile for bf16 on tensor cores, with sums of float. Four warps have up to 64 rows and 64 columns each: the fewer there
+/// are, the less is read from shared memory, which is expected to be the limit.
 template <int Rows, int Columns, class Left, class Right> class gathered_tensor_core_tile {
  public:
   using shape = gathered_tile_shape<bf16, Rows, Columns>;
@@ -166,8 +167,8 @@ template <int Rows, int Columns, class Left, class Right> class gathered_tensor_
   using right_slab = gathered_slab<Right, shape, Columns>;
 
  private:
-  static constexpr int warp_columns = Rows * Columns >= 128 * 64 && Columns > 32 ? 32 : 16;
-  static constexpr int warps_of_row = Columns / warp_columns, warp_rows = Rows * warps_of_row * 32 / shape::threads;
+  static constexpr int warps_of_row = Columns > 32 ? 2 : 1, warp_columns = Columns / warps_of_row;
+  static constexpr int warp_rows = Rows * warps_of_row * 32 / shape::threads;
   static_assert(warp_rows % 16 == 0);
 
  public:
