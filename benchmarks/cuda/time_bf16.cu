@@ -5,4 +5,5 @@ void timing::print_bf16() {
   print_passes<mf::bf16>();
   print_models<mf::bf16>(print_product<mf::bf16>("bf16"));
   print_linears<mf::bf16>();
+  print_convolutions<mf::bf16>();
 }

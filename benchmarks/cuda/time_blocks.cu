@@ -1,6 +1,6 @@
 // Times transformer blocks and bottleneck fusion on a GPU, forward and with the backward pass, as single launches and as
-// one graph, and attention and linear layers alone, beside what the same device reaches in a plain copy and in one large
-// product: in float32, TF32 and bf16. Medians over at least ten runs, by the device's clock.
+// one graph, and attention, linear layers and convolutions alone, beside what the same device reaches in a plain copy and
+// in one large product: in float32, TF32 and bf16. Medians over at least ten runs, by the device's clock.
 //   time_blocks [seconds for each line, default 1]
 #include <cub/device/device_reduce.cuh>
 
@@ -96,6 +96,7 @@ int main(int argc, char** argv) {
       if (!rounded) print_passes<float>(), print_long_sums();
       print_models<float>(print_product<float>(name));
       print_linears<float>();
+      print_convolutions<float>();
     }
     mf::allow_tf32(false);
     print_bf16();

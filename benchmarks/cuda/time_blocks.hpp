@@ -9,6 +9,7 @@
 #include <multifuse/fusion/fusion_model.hpp>
 #include <multifuse/fusion/readout.hpp>
 #include <multifuse/layers/transformer_block.hpp>
+#include <multifuse/ops/convolution.hpp>
 #include <multifuse/ops/reduce.hpp>
 #include <multifuse/ops/softmax.hpp>
 #include <string>
@@ -244,6 +245,60 @@ template <class T> void print_linears() {
   std::puts("\n| gelu by tanh in training | together ms | product and pass ms | gradient together ms | product and pass ms |");
   std::puts("|---|---|---|---|---|");
   print_kept<T>("12552 x 3072 from 768", 12552, 3072, 768);
+}
+
+/// The GPU as it is where windows of convolutions are unfolded for cuBLASLt.
+template <class T> struct unfolding_device : mf::cuda<T> {
+  template <class U> using with_scalar = unfolding_device<U>;
+  static bool gathers_operands() { return false; }
+};
+
+/// Forward and backward pass of a convolution with bias, in milliseconds.
+struct convolution_times {
+  double forward, backward;
+};
+template <class D, mf::window_config C, isize Channels> convolution_times time_convolution(const auto& dims) {
+  using dims_type = std::remove_cvref_t<decltype(dims)>;
+  using weights = mf::shape<mf::outputs<Channels>, mf::tokens<C.taps()>, mf::inputs<Channels>>;
+  const mf::convolution_op<void, C, 1> operation;
+  const auto on_device = [](const auto& shape, std::uint64_t seed) {
+    const auto x = random_tensor<typename D::scalar>(shape, seed);
+    return mf::tensor<D, std::remove_cvref_t<decltype(shape)>>(x.owner(), x.data(), shape);
+  };
+  const auto x = on_device(dims, 1), dy = on_device(dims, 2);  // windows of odd extents, padded: as many as elements
+  const auto weight = on_device(weights(), 3);
+  const auto bias = on_device(mf::shape<mf::outputs<Channels>>(), 4);
+  const mf::tensor<D, dims_type> y(dims);
+  const double forward = median([&] { operation.forward(y, x, weight, bias); });
+  const double backward = median([&] {
+    mf::gradient_slot<D> of_x, of_weight;
+    operation.backward(dy, y, x, weight, mf::gradient_sink<D, dims_type>(&of_x, dims),
+                       mf::gradient_sink<D, weights>(&of_weight, weights()));
+  });
+  return {forward, backward};
+}
+
+/// One line: windows read where they are, unless products are rounded to TF32, and unfolded for cuBLASLt.
+template <class T, mf::window_config C, isize Channels> void print_convolution(const char* name, const auto& dims) {
+  convolution_times gathered{NAN, NAN};
+  if (mf::cuda<T>::gathers_operands()) gathered = time_convolution<mf::cuda<T>, C, Channels>(dims);
+  const auto unfolded = time_convolution<unfolding_device<T>, C, Channels>(dims);
+  const double flops = 2e-9 * double(dims.size()) * double(C.taps() * Channels);
+  std::printf("| %s | %.3f | %.1f | %.3f | %.1f | %.3f | %.3f |\n", name, gathered.forward, flops / gathered.forward,
+              gathered.backward, 2 * flops / gathered.backward, unfolded.forward, unfolded.backward);
+  std::fflush(stdout);
+}
+
+template <class T> void print_convolutions() {
+  std::puts("\n| convolution | forward ms | TFLOP/s | backward ms | TFLOP/s | forward unfolded ms | backward unfolded ms |");
+  std::puts("|---|---|---|---|---|---|---|");
+  constexpr mf::window_config square{.kernel = {3, 3}, .padding = {1, 1}};
+  constexpr mf::window_config cube{.kernel = {3, 3, 3}, .padding = {1, 1, 1}};
+  using images = mf::shape<mf::batch<>, mf::rows<>, mf::columns<>, mf::channels<64>>;
+  using clips = mf::shape<mf::batch<>, mf::frames<>, mf::rows<>, mf::columns<>, mf::channels<64>>;
+  print_convolution<T, square, 64>("64 channels, 3 x 3, 32 x 56 x 56", images(32, 56, 56));
+  print_convolution<T, square, 64>("64 channels, 3 x 3, 1 x 56 x 56", images(1, 56, 56));
+  print_convolution<T, cube, 64>("64 channels, 3 x 3 x 3, 8 x 8 x 56 x 56", clips(8, 8, 56, 56));
 }
 
 template <class T, isize Layers, isize Width, isize Heads>

@@ -1,6 +1,7 @@
 #include <multifuse/layers/convolution.hpp>
 
 #include "../support/check.hpp"
+#include "../support/convolution_definition.hpp"
 
 namespace test_ops_convolution_kernels {
 
@@ -11,49 +12,6 @@ using D = mf::cpu<double>;
 namespace {
 
 using numbers = std::vector<double>;
-
-/// Result and gradients of a convolution, by its definition.
-struct definition {
-  numbers y, dx, dweight, dbias;
-};
-
-/// x has the extents [items, in[0], in[1], in[2], channels], y the same with places in[] and `out` channels.
-template <mf::window_config C>
-definition by_definition(isize items, const isize (&in)[3], isize channels, isize out, isize groups, const numbers& x,
-                         const numbers& weight, const numbers& bias, const numbers& dy) {
-  const isize of_group = channels / groups;
-  const isize places[3] = {C.places(0, in[0]), C.places(1, in[1]), C.places(2, in[2])};
-  definition found{{}, numbers(x.size()), numbers(weight.size()), numbers(bias.size())};
-  const auto at = [](isize i) { return std::size_t(i); };
-  for (isize item = 0; item < items; ++item)
-    for (isize p0 = 0; p0 < places[0]; ++p0)
-      for (isize p1 = 0; p1 < places[1]; ++p1)
-        for (isize p2 = 0; p2 < places[2]; ++p2)
-          for (isize o = 0; o < out; ++o) {
-            const double d = dy[found.y.size()];
-            double sum = bias[at(o)];
-            found.dbias[at(o)] += d;
-            for (isize i0 = 0; i0 < C.tap(0); ++i0)
-              for (isize i1 = 0; i1 < C.tap(1); ++i1)
-                for (isize i2 = 0; i2 < C.tap(2); ++i2) {
-                  const isize e0 = p0 * C.step(0) - C.padding[0] + i0 * C.spread(0);
-                  const isize e1 = p1 * C.step(1) - C.padding[1] + i1 * C.spread(1);
-                  const isize e2 = p2 * C.step(2) - C.padding[2] + i2 * C.spread(2);
-                  if (e0 < 0 || e1 < 0 || e2 < 0 || e0 >= in[0] || e1 >= in[1] || e2 >= in[2]) continue;
-                  const isize tap = (i0 * C.tap(1) + i1) * C.tap(2) + i2;
-                  for (isize k = 0; k < of_group; ++k) {
-                    const std::size_t w = at((o * C.taps() + tap) * of_group + k);
-                    const std::size_t e = at((((item * in[0] + e0) * in[1] + e1) * in[2] + e2) * channels +
-                                             o / (out / groups) * of_group + k);
-                    sum += weight[w] * x[e];
-                    found.dx[e] += weight[w] * d;
-                    found.dweight[w] += x[e] * d;
-                  }
-                }
-            found.y.push_back(sum);
-          }
-  return found;
-}
 
 void compare(const char* what, const numbers& found, const numbers& expected) {
   REQUIRE(found.size() == expected.size());
@@ -81,9 +39,9 @@ template <mf::window_config C, isize In, isize Out, isize Groups, class S> void 
   mf::backward(y, dy);
   isize in[3] = {1, 1, 1};
   for (std::size_t i = 0; i < C.axes(); ++i) in[i] = dims[i + 1];
-  const definition expected =
-      by_definition<C>(dims[0], in, In, Out, Groups, x.to_host(), layer.weight.value().to_host(),
-                       layer.bias.value().to_host(), dy.to_host());
+  const auto expected =
+      check::convolution_by_definition(C, dims[0], in, In, Groups, x.to_host(), layer.weight.value().to_host(),
+                                       layer.bias.value().to_host(), dy.to_host());
   compare("result", y.value().to_host(), expected.y);
   compare("input gradient", input.gradient().to_host(), expected.dx);
   compare("weight gradient", layer.weight.gradient().to_host(), expected.dweight);

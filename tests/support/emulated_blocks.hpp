@@ -8,6 +8,7 @@
 #include <functional>
 #include <multifuse/backend/cpu/cpu.hpp>
 #include <multifuse/backend/cuda/attention.hpp>
+#include <multifuse/backend/cuda/gathered_product.hpp>
 #include <type_traits>
 #include <vector>
 
@@ -220,16 +221,22 @@ class emulated_block {
   long progress_ = 0;  ///< how often a thread has gone on
 };
 
-/// The processor with the attention of the CUDA backend, for a device of some multiprocessors.
+/// The processor with the attention and the gathered products of the CUDA backend, for a device of some multiprocessors.
 template <class T> struct emulated_gpu : mf::cpu<T> {
   template <class U> using with_scalar = emulated_gpu<U>;
   inline static bool descending = false;
   inline static isize processors = 4;
+  inline static int gathered_products = 0;  ///< how many it has made
 
   template <class Kernel> static void run_blocks(isize blocks, const Kernel& kernel) {
     emulated_block::run(blocks, kernel, descending);
   }
   static isize multiprocessors() { return processors; }
+  static bool gathers_operands() { return true; }
+  static void multiply_gathered(const mf::gathered_product auto& product) {
+    ++gathered_products;
+    mf::detail::multiply_gathered_on_device<emulated_gpu>(product);
+  }
   static void attention_forward(const mf::attention_arguments<T>& arguments, T* y,
                                 mf::compute_type<T>* log_normalizers) {
     mf::detail::fused_attention<emulated_gpu>::forward(arguments, y, log_normalizers);

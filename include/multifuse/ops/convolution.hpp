@@ -1,13 +1,15 @@
 #pragma once
 #include "convolution_kernels.hpp"
+#include "convolution_operands.hpp"
 #include "copy_rows.hpp"
 
 namespace multifuse {
 
 /// The operation behind `convolution`: windows of x, taken apart by groups of channels, times a weight matrix
 /// [out, taps, in / groups]; the bias [out] is optional. `Where` names the layer in messages. Windows are copied to
-/// scratch memory block by block, so that each block is one matrix product; windows of one element are read where they
-/// are, and channels that are a group each have kernels of their own.
+/// scratch memory block by block, so that each block is one matrix product, unless the device reads them where they are
+/// (`multiplies_gathered`); windows of one element are read where they are, and channels that are a group each have
+/// kernels of their own.
 template <class Where, window_config C, isize Groups> struct convolution_op {
   using numbers = multifuse::shape<samples<>>;
   static constexpr bool reads_static_extents = true;
@@ -37,6 +39,13 @@ template <class Where, window_config C, isize Groups> struct convolution_op {
       D::for_each(n.positions, n.blocks(),
                   detail::depthwise_kernel<T, C, false>{x.data(), turned.data(), start, y.data(), n.view, n.in, false});
     } else {
+      if constexpr (may_gather<D>)
+        if (gathers<D>(n, x.data(), weight.data(), y.data())) {
+          const T* start = nullptr;
+          ((start = bias.data()), ...);
+          return D::multiply_gathered(detail::convolution_forward_product<T, C, extents<W>>{
+              x.data(), weight.data(), start, y.data(), n.for_operands(), int(n.positions)});
+        }
       (detail::copy_rows<D>(n.positions, n.out, bias.data(), 0, y.data(), n.out), ...);
       for_each_block<D>(n, [&](isize first, isize rows, T* scratch) {
         const T* const patches = gather<D>(n, first, rows, x.data(), scratch);
@@ -78,6 +87,25 @@ template <class Where, window_config C, isize Groups> struct convolution_op {
     return true;
   }();
 
+  /// Copies of windows that share elements are larger than the input. Those of others (patches of an image) are not: there
+  /// the copy costs less than a product of the device's own library gains.
+  static constexpr bool windows_overlap = [] {
+    for (std::size_t i = 0; i < 3; ++i)
+      if (C.step(i) <= C.reach(i)) return true;
+    return false;
+  }();
+  template <class D> static constexpr bool may_gather = multiplies_gathered<D> && windows_overlap;
+
+  template <class W>
+  using extents =
+      detail::convolution_extents<C, int(W::static_extents[2]), int(W::static_extents[0] / Groups), int(Groups)>;
+
+  /// Whether the device reads these where they are: it counts rows in 32 bits, and reads vectors.
+  template <class D, class N, class... T> static bool gathers(const N& n, const T*... all) {
+    constexpr isize most = isize(1) << 30;
+    return D::gathers_operands() && n.positions < most && n.elements < most && (detail::holds_vectors(all) && ...);
+  }
+
   template <class W> struct sizes {
     static constexpr isize out = W::static_extents[0], in_of_group = W::static_extents[2], in = in_of_group * Groups,
                            out_of_group = out / Groups, patch_of_group = C.taps() * in_of_group, patch = C.taps() * in;
@@ -91,16 +119,24 @@ template <class Where, window_config C, isize Groups> struct convolution_op {
           positions(items * view.positions()), elements(items * view.elements()) {}
 
     static constexpr isize blocks() { return detail::channel_blocks(in); }
-    /// Positions that are worked on at once: few enough for a bounded scratch memory that stays in the cache.
-    isize positions_of_block() const {
-      constexpr isize budget = isize(1) << 18, most = budget / patch < 16 ? 16 : budget / patch;
+    extents<W> for_operands() const {
+      extents<W> all{{}, {}, int(items)};
+      for (std::size_t i = 0; i < C.axes(); ++i)
+        all.elements.extent[i] = int(view.in[i]), all.positions.extent[i] = int(view.out[i]);
+      return all;
+    }
+    /// Positions that are worked on at once: few enough for a bounded scratch memory that stays in the cache, that of a
+    /// core or that of a whole GPU.
+    template <class D> isize positions_of_block() const {
+      constexpr isize budget = isize(1) << (requires { D::multiprocessors(); } ? 23 : 18);
+      constexpr isize most = budget / patch < 16 ? 16 : budget / patch;
       return pointwise_windows || positions < most ? positions : most;
     }
   };
 
   /// Calls `work(first position, number of positions, scratch)` for each block.
   template <class D, class N> static void for_each_block(const N& n, const auto& work) {
-    const isize most = n.positions_of_block();
+    const isize most = n.template positions_of_block<D>();
     tensor<D, numbers> scratch;
     if constexpr (!pointwise_windows) scratch = tensor<D, numbers>(numbers(most * n.patch));
     for (isize first = 0; first < n.positions; first += most)
@@ -123,6 +159,10 @@ template <class Where, window_config C, isize Groups> struct convolution_op {
                               const gradient_sink<D, W>& dweight) {
     using T = typename D::scalar;
     const auto to = dweight.open();
+    if constexpr (may_gather<D>)
+      if (gathers<D>(n, x.data(), dy.data(), to.data))
+        return D::multiply_gathered(detail::convolution_weight_product<T, C, extents<W>>{
+            x.data(), dy.data(), to.data, n.for_operands(), to.beta != T(0), int(n.positions)});
     for_each_block<D>(n, [&](isize first, isize rows, T* scratch) {
       const T* const patches = gather<D>(n, first, rows, x.data(), scratch);
       D::multiply(Groups, n.out_of_group, n.patch_of_group, rows, T(1),
@@ -146,6 +186,14 @@ template <class Where, window_config C, isize Groups> struct convolution_op {
       const auto to = dx.open();
       multiply(0, n.positions, to.beta, to.data);
     } else {
+      if constexpr (may_gather<D>)
+        if (gathers<D>(n, dy.data(), weight.data(), dx.current().data())) {
+          using product = detail::convolution_input_product<T, C, extents<W>>;
+          const auto all = n.for_operands();
+          const auto to = dx.open();
+          const int rows = all.items * product::left::grid_of(all).size();
+          return D::multiply_gathered(product{dy.data(), weight.data(), to.data, all, to.beta != T(0), rows});
+        }
       T* const to = dx.add_to();
       for_each_block<D>(n, [&](isize first, isize rows, T* scratch) {
         multiply(first, rows, T(0), scratch);

@@ -38,6 +38,8 @@ struct example_kernel {
 /// - `attention_forward(arguments, y, log_normalizers)` and `attention_backward(arguments, gradients)`, see
 ///   `attention_arguments`: without a matrix of scores in memory
 /// - `linear`: see `computes_linear`
+/// - `multiply_gathered`: see `multiplies_gathered`
+/// - `multiprocessors()`, of a GPU: where work is done in parts, they are made larger for it
 /// - `linear_gradients(rows, outputs, inputs, x, dy, beta, dweight, bias_beta, dbias)`: dweight[outputs, inputs] = dy^T x +
 ///   beta dweight and dbias[outputs] = the sum of the rows of dy[rows, outputs] + bias_beta dbias
 /// - `branches`: a type whose objects divide work into parts that may be done at the same time, from `branches(count)` to

@@ -1,6 +1,7 @@
 #pragma once
 #include "attention.hpp"
 #include "branches.hpp"
+#include "gathered_product.hpp"
 #include "graph.hpp"
 #include "linear.hpp"
 #include "shared_rows.hpp"
@@ -121,6 +122,17 @@ template <class T> struct cuda {
     requires(!std::is_same_v<compute_type<T>, T>)
   {
     sum_into(outer, reduced, inner, x, beta, y);
+  }
+
+  /// See `multiplies_gathered`. Products that may be rounded to TF32 are faster from a copy: the tiles for float multiply
+  /// without tensor cores.
+  static bool gathers_operands()
+    requires(sizeof(T) <= 4)
+  {
+    return !detail::rounds_products<T>();
+  }
+  static void multiply_gathered(const gathered_product auto& product) {
+    detail::multiply_gathered_on_device<cuda>(product);
   }
 
   static void attention_forward(const attention_arguments<T>& arguments, T* y, compute_type<T>* log_normalizers) {

@@ -14,7 +14,7 @@ inline constexpr isize threads_of_block = 256;
 inline constexpr isize longest_grid_x = 1 << 20;
 inline constexpr isize longest_grid_y = 65535;
 
-constexpr isize smaller(isize a, isize b) { return a < b ? a : b; }
+MULTIFUSE_HD constexpr isize smaller(isize a, isize b) { return a < b ? a : b; }
 constexpr isize quotient_up(isize a, isize b) { return a / b + (a % b != 0); }
 
 /// The smallest power of two that is at least n, but no more than `most` (a power of two).
