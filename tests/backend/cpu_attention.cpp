@@ -1,7 +1,8 @@
 #include "../support/attention_reference.hpp"
 
 #include <multifuse/backend/cpu/cpu.hpp>
-#include <numeric>
+
+#include "../support/with_instructions.hpp"
 
 namespace test_backend_cpu_attention {
 
@@ -11,22 +12,14 @@ using namespace check::attention;
 
 namespace {
 
-/// The kernels of one set of instructions, for as long as it lives.
-struct with_instructions {
-  mf::instruction_set before = mf::instructions_in_use();
-  explicit with_instructions(mf::instruction_set set) { mf::use_instructions(set); }
-  ~with_instructions() { mf::use_instructions(before); }
-};
-
 template <class T> void compare(const sizes& n, double tolerance) {
   problem<T> p(n);
   const reference expected(p);
-  for (int set = 0; set <= int(mf::best_instruction_set()); ++set) {
-    const with_instructions forced{mf::instruction_set(set)};
+  check::with_all_instructions([&](const char* instructions) {
     auto found = problem<T>(n);
     found.template compute<mf::cpu<T>>();
-    check_all(mf::instruction_set_names[set], found, expected, tolerance);
-  }
+    check_all(instructions, found, expected, tolerance);
+  });
 }
 
 }  // namespace
@@ -64,68 +57,61 @@ TEST_CASE("scores that overflow an exponential") {
     CHECK(std::all_of(each->begin(), each->end(), [](float x) { return std::isfinite(x); }));
 }
 
-TEST_CASE("any number of threads computes the same bits") {
+TEST_CASE_TEMPLATE("attention: any number of threads computes the same bits", T, float, mf::bf16) {
   for (const auto& n :
        {sizes{2, 3, 150, 70, 16, 24, bias_kind::of_heads, true}, sizes{1, 2, 5, 3000, 32, 32},
-        sizes{1, 3, 900, 6, 32, 32, bias_kind::of_keys}, sizes{3, 2, 300, 40, 8, 8, bias_kind::of_queries}}) {
-    problem<float> one(n);
-    one.compute<mf::cpu<float>>();
-    for (const isize threads : {2, 3, 7}) {
-      problem<float> several(n);
-      const mf::scoped_threads spread(threads);
-      several.compute<mf::cpu<float>>();
-      CHECK(several.y == one.y);
-      CHECK(several.log_normalizers == one.log_normalizers);
-      CHECK(several.dq == one.dq);
-      CHECK(several.dk == one.dk);
-      CHECK(several.dv == one.dv);
-      CHECK(several.dbias == one.dbias);
+        sizes{1, 3, 900, 6, 32, 32, bias_kind::of_keys}, sizes{9, 3, 300, 40, 8, 8, bias_kind::of_queries}})
+    check::with_all_instructions([&](const char*) {
+      problem<T> one(n);
+      one.template compute<mf::cpu<T>>();
+      for (const isize threads : {2, 3, 7}) {
+        problem<T> several(n);
+        const mf::scoped_threads spread(threads);
+        several.template compute<mf::cpu<T>>();
+        CHECK(several.y == one.y);
+        CHECK(several.log_normalizers == one.log_normalizers);
+        CHECK(several.dq == one.dq);
+        CHECK(several.dk == one.dk);
+        CHECK(several.dv == one.dv);
+        CHECK(several.dbias == one.dbias);
+      }
+    });
+}
+
+TEST_CASE_TEMPLATE("a query without a key has a normalizer of minus infinity, NaN has not", T, float, mf::bf16) {
+  check::with_all_instructions([](const char*) {
+    for (const isize keys : {5, 40}) {
+      problem<T> p({1, 1, 20, keys, 8, 8, bias_kind::none, true});
+      std::fill(p.mask.begin(), p.mask.end(), T(0.0f));
+      p.template compute<mf::cpu<T>>();
+      for (const float each : p.log_normalizers) CHECK(each == -INFINITY);
+      problem<T> q({1, 1, 20, keys, 8, 8});
+      q.q[8] = T(NAN);
+      q.template compute<mf::cpu<T>>();
+      CHECK(std::isnan(q.log_normalizers[1]));
+      CHECK(std::isnan(float(q.y[8])));
+      CHECK(std::isfinite(float(q.y[0])));
+      CHECK(std::isfinite(float(q.y[16])));
     }
-  }
+  });
 }
 
-TEST_CASE("a query without a key has a normalizer of minus infinity, NaN has not") {
-  for (const isize keys : {5, 40}) {
-    problem<float> p({1, 1, 20, keys, 8, 8, bias_kind::none, true});
-    std::fill(p.mask.begin(), p.mask.end(), 0.0f);
-    p.compute<mf::cpu<float>>();
-    for (const float each : p.log_normalizers) CHECK(each == -INFINITY);
-    problem<float> q({1, 1, 20, keys, 8, 8});
-    q.q[8] = NAN;
-    q.compute<mf::cpu<float>>();
-    CHECK(std::isnan(q.log_normalizers[1]));
-    CHECK(std::isnan(q.y[8]));
-    CHECK(std::isfinite(q.y[0]));
-    CHECK(std::isfinite(q.y[16]));
-  }
-}
-
-TEST_CASE("only the wanted gradients are computed, and they are the same") {
+TEST_CASE_TEMPLATE("attention: only the wanted gradients are computed, and they are the same", T, float, mf::bf16) {
   const sizes n{1, 2, 20, 40, 16, 16};
-  problem<float> all(n);
-  all.compute<mf::cpu<float>>();
-  for (int wanted = 0; wanted < 3; ++wanted) {
-    problem<float> p(n);
-    p.y = all.y;
-    mf::attention_gradients<float> g{all.y.data(), p.dy.data(), all.log_normalizers.data(), nullptr, nullptr,
-                                     nullptr,      nullptr};
-    (wanted == 0 ? g.dq : wanted == 1 ? g.dk : g.dv) = (wanted == 0 ? p.dq : wanted == 1 ? p.dk : p.dv).data();
-    mf::cpu<float>::attention_backward({n.items,
-                                        n.heads,
-                                        n.queries,
-                                        n.keys,
-                                        n.head,
-                                        n.value_head,
-                                        p.scale(),
-                                        p.q.data(),
-                                        p.k.data(),
-                                        p.v.data(),
-                                        {},
-                                        nullptr,
-                                        nullptr},
-                                       g);
-    CHECK((wanted == 0 ? p.dq == all.dq : wanted == 1 ? p.dk == all.dk : p.dv == all.dv));
-  }
+  check::with_all_instructions([&](const char*) {
+    problem<T> all(n);
+    all.template compute<mf::cpu<T>>();
+    for (int wanted = 0; wanted < 3; ++wanted) {
+      problem<T> p(n);
+      mf::attention_gradients<T> g{all.y.data(), p.dy.data(), all.log_normalizers.data(), nullptr, nullptr, nullptr,
+                                   nullptr};
+      (wanted == 0 ? g.dq : wanted == 1 ? g.dk : g.dv) = (wanted == 0 ? p.dq : wanted == 1 ? p.dk : p.dv).data();
+      mf::cpu<T>::attention_backward({n.items, n.heads, n.queries, n.keys, n.head, n.value_head, p.scale(), p.q.data(),
+                                      p.k.data(), p.v.data(), {}, nullptr, nullptr},
+                                     g);
+      CHECK((wanted == 0 ? p.dq == all.dq : wanted == 1 ? p.dk == all.dk : p.dv == all.dv));
+    }
+  });
 }
 
 }  // namespace test_backend_cpu_attention

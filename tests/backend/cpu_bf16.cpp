@@ -5,6 +5,8 @@
 #include <multifuse/core/random.hpp>
 #include <vector>
 
+#include "../support/with_instructions.hpp"
+
 namespace test_backend_cpu_bf16 {
 
 namespace mf = multifuse;
@@ -46,9 +48,7 @@ void compare(isize m, isize n, isize k, layout left, layout right, float alpha, 
       double& to = expected[c.place(i, j)];
       to = double(alpha) * total + (beta == 0 ? 0.0 : double(beta) * to);
     }
-  const auto before = mf::instructions_in_use();
-  for (int set = 0; set <= int(mf::best_instruction_set()); ++set) {
-    mf::use_instructions(mf::instruction_set(set));
+  check::with_all_instructions([&](const char* instructions) {
     auto rounded = c.elements;
     auto exact = start;
     if (beta == 0) rounded.assign(rounded.size(), unset), exact.assign(exact.size(), unset);
@@ -66,12 +66,11 @@ void compare(isize m, isize n, isize k, layout left, layout right, float alpha, 
       const double apart = std::abs(double(rounded[i]) - double(exact[i])) / (std::abs(double(exact[i])) + 1e-30);
       worst_rounded = apart <= worst_rounded ? worst_rounded : apart;
     }
-    INFO(mf::instruction_set_names[set] << ": [" << m << ", " << k << "] [" << k << ", " << n << "], layouts "
-                                        << int(left) << int(right) << ", alpha " << alpha << ", beta " << beta);
+    INFO(instructions << ": [" << m << ", " << k << "] [" << k << ", " << n << "], layouts " << int(left) << int(right)
+                      << ", alpha " << alpha << ", beta " << beta);
     CHECK(worst_exact < 2e-5);
     CHECK(worst_rounded <= 0x1p-8);  // rounded once
-  }
-  mf::use_instructions(before);
+  });
 }
 
 }  // namespace
@@ -115,10 +114,8 @@ TEST_CASE("sums of bf16 are summed in float and rounded once") {
 
 TEST_CASE("any number of threads computes the same bits in bf16") {
   const surrounded a(1, 300, 700, layout::plain), b(2, 700, 290, layout::transposed);
-  const auto before = mf::instructions_in_use();
   const isize threads = mf::threads_in_use();
-  for (int set = 0; set <= int(mf::best_instruction_set()); ++set) {
-    mf::use_instructions(mf::instruction_set(set));
+  check::with_all_instructions([&](const char*) {
     std::vector<std::vector<bf16>> results;
     for (const isize n : {1, 3}) {
       mf::use_threads(n);
@@ -127,9 +124,8 @@ TEST_CASE("any number of threads computes the same bits in bf16") {
       results.push_back(c);
     }
     CHECK(results[0] == results[1]);
-  }
+  });
   mf::use_threads(threads);
-  mf::use_instructions(before);
 }
 
 }  // namespace test_backend_cpu_bf16

@@ -5,6 +5,8 @@
 #include <multifuse/core/random.hpp>
 #include <vector>
 
+#include "../support/with_instructions.hpp"
+
 namespace test_backend_cpu_multiply {
 
 namespace mf = multifuse;
@@ -37,15 +39,8 @@ template <class T> struct padded {
   mf::matrix<const T> view() const { return {elements.data(), stride, distance, order}; }
 };
 
-/// The kernels of one set of instructions, for as long as it lives.
-struct with_instructions {
-  mf::instruction_set before = mf::instructions_in_use();
-  explicit with_instructions(mf::instruction_set set) { mf::use_instructions(set); }
-  ~with_instructions() { mf::use_instructions(before); }
-};
-
 /// Elements within a tolerance; where NaN is expected, as between rows, nothing was written.
-template <class T> void check(const std::vector<T>& got, const std::vector<T>& expected, double tolerance) {
+template <class T> void check_close(const std::vector<T>& got, const std::vector<T>& expected, double tolerance) {
   double worst = 0;
   for (std::size_t i = 0; i < got.size(); ++i) {
     if (expected[i] != expected[i]) {
@@ -72,15 +67,14 @@ void compare(isize batch, isize m, isize n, isize k, mf::layout left, mf::layout
         T& target = expected.at(item, i, j);
         target = T(double(alpha) * total + (beta == T(0) ? 0.0 : double(beta) * double(target)));
       }
-  for (int set = 0; set <= int(mf::best_instruction_set()); ++set) {
+  check::with_all_instructions([&](const char* instructions) {
     auto result = c;
-    const with_instructions forced{mf::instruction_set(set)};
     mf::cpu<T>::multiply(batch, m, n, k, alpha, a.view(), b.view(), beta,
                          {result.elements.data(), c.stride, c.distance});
-    INFO(mf::instruction_set_names[set] << ": " << batch << " x [" << m << ", " << k << "] [" << k << ", " << n
-                                        << "], alpha " << alpha << ", beta " << beta);
-    check(result.elements, expected.elements, tolerance * std::sqrt(double(k)));
-  }
+    INFO(instructions << ": " << batch << " x [" << m << ", " << k << "] [" << k << ", " << n << "], alpha " << alpha
+                      << ", beta " << beta);
+    check_close(result.elements, expected.elements, tolerance * std::sqrt(double(k)));
+  });
 }
 
 }  // namespace
@@ -125,51 +119,55 @@ namespace {
 struct bent {
   template <class T> static T value(T x) { return x < T(0) ? T(-0.5) * x : x; }
 };
+template <class T> void check_linear(isize rows, isize outputs, isize inputs) {
+  using device = mf::cpu<T>;
+  const auto numbers = [](std::uint64_t stream, isize count) {
+    std::vector<T> x(static_cast<std::size_t>(count));
+    for (isize i = 0; i < count; ++i) x[std::size_t(i)] = T(float(mf::normal({3, stream}, i)));
+    return x;
+  };
+  const auto x = numbers(1, rows * inputs), weight = numbers(2, outputs * inputs), bias = numbers(3, outputs);
+  std::vector<double> plain(std::size_t(rows * outputs)), expected = plain;
+  for (isize i = 0; i < rows; ++i)
+    for (isize j = 0; j < outputs; ++j) {
+      double total = 0;
+      for (isize l = 0; l < inputs; ++l)
+        total += double(x[std::size_t(i * inputs + l)]) * double(weight[std::size_t(j * inputs + l)]);
+      plain[std::size_t(i * outputs + j)] = total;
+      expected[std::size_t(i * outputs + j)] = bent::value(total + double(bias[std::size_t(j)]));
+    }
+  const auto check_all = [&](const std::vector<T>& got, const std::vector<double>& wanted) {
+    const double rounding = sizeof(T) == 2 ? 0x1p-8 : 0;  // once: half a unit in the last place
+    double worst = 0;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      const double off = std::abs(double(got[i]) - wanted[i]) - rounding * std::abs(wanted[i]);
+      worst = off <= worst ? worst : off;
+    }
+    CHECK(worst <= 2e-5 * std::sqrt(double(inputs)));
+  };
+  check::with_all_instructions([&](const char* instructions) {
+    INFO(instructions << ": " << rows << ", " << outputs << ", " << inputs);
+    std::vector<T> packed(std::size_t(device::packed_size(outputs, inputs)), not_a_number<T>);
+    if (!packed.empty()) device::pack(packed.data(), outputs, inputs, weight.data());
+    for (const T* const ready : {static_cast<const T*>(nullptr), static_cast<const T*>(packed.data())}) {
+      std::vector<T> y(plain.size(), not_a_number<T>);
+      device::template linear<void>(rows, outputs, inputs, x.data(), weight.data(), ready, nullptr, y.data());
+      check_all(y, plain);
+      device::template linear<bent>(rows, outputs, inputs, x.data(), weight.data(), ready, bias.data(), y.data());
+      check_all(y, expected);
+    }
+  });
+}
+
 }  // namespace
 
 TEST_CASE_TEMPLATE("linear layers: bias and function, weights as they are and packed", T, float, mf::bf16) {
-  using device = mf::cpu<T>;
   for (const isize rows : {1, 4, 15, 40})
     for (const isize outputs : {1, 37, 200})
-      for (const isize inputs : {5, 1100}) {
-        const auto numbers = [](std::uint64_t stream, isize count) {
-          std::vector<T> x(static_cast<std::size_t>(count));
-          for (isize i = 0; i < count; ++i) x[std::size_t(i)] = T(float(mf::normal({3, stream}, i)));
-          return x;
-        };
-        const auto x = numbers(1, rows * inputs), weight = numbers(2, outputs * inputs), bias = numbers(3, outputs);
-        std::vector<double> plain(std::size_t(rows * outputs)), expected = plain;
-        for (isize i = 0; i < rows; ++i)
-          for (isize j = 0; j < outputs; ++j) {
-            double total = 0;
-            for (isize l = 0; l < inputs; ++l)
-              total += double(x[std::size_t(i * inputs + l)]) * double(weight[std::size_t(j * inputs + l)]);
-            plain[std::size_t(i * outputs + j)] = total;
-            expected[std::size_t(i * outputs + j)] = bent::value(total + double(bias[std::size_t(j)]));
-          }
-        const auto check_all = [&](const std::vector<T>& got, const std::vector<double>& wanted) {
-          const double rounding = sizeof(T) == 2 ? 0x1p-8 : 0;  // once: half a unit in the last place
-          double worst = 0;
-          for (std::size_t i = 0; i < got.size(); ++i) {
-            const double off = std::abs(double(got[i]) - wanted[i]) - rounding * std::abs(wanted[i]);
-            worst = off <= worst ? worst : off;
-          }
-          CHECK(worst <= 2e-5 * std::sqrt(double(inputs)));
-        };
-        for (int set = 0; set <= int(mf::best_instruction_set()); ++set) {
-          INFO(mf::instruction_set_names[set] << ": " << rows << ", " << outputs << ", " << inputs);
-          const with_instructions forced{mf::instruction_set(set)};
-          std::vector<T> packed(std::size_t(device::packed_size(outputs, inputs)), not_a_number<T>);
-          if (!packed.empty()) device::pack(packed.data(), outputs, inputs, weight.data());
-          for (const T* const ready : {static_cast<const T*>(nullptr), static_cast<const T*>(packed.data())}) {
-            std::vector<T> y(plain.size(), not_a_number<T>);
-            device::template linear<void>(rows, outputs, inputs, x.data(), weight.data(), ready, nullptr, y.data());
-            check_all(y, plain);
-            device::template linear<bent>(rows, outputs, inputs, x.data(), weight.data(), ready, bias.data(), y.data());
-            check_all(y, expected);
-          }
-        }
-      }
+      for (const isize inputs : {5, 1100}) check_linear<T>(rows, outputs, inputs);
+  check_linear<T>(260, 1540, 6);   // many tiles
+  check_linear<T>(30, 40, 2048);   // rows at distances of a page
+  check_linear<T>(250, 40, 1700);  // several blocks
 }
 
 TEST_CASE("NaN in the operands arrives in the rows that use it, and only there") {

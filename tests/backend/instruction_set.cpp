@@ -3,6 +3,8 @@
 #include <multifuse/backend/cpu/cpu.hpp>
 #include <vector>
 
+#include "../support/with_instructions.hpp"
+
 namespace test_backend_instruction_set {
 
 namespace mf = multifuse;
@@ -34,9 +36,7 @@ struct square_kernel {
 }  // namespace
 
 TEST_CASE("loops of every set of instructions reach each element once") {
-  const auto before = mf::instructions_in_use();
-  for (int set = 0; set <= int(mf::best_instruction_set()); ++set) {
-    mf::use_instructions(mf::instruction_set(set));
+  check::with_all_instructions([](const char*) {
     for (const isize rows : {0, 1, 3})
       for (const isize columns : {0, 1, 15, 16, 17, 67}) {
         std::vector<float> from(std::size_t(rows * columns) + 1), to(from.size(), -1);
@@ -45,8 +45,7 @@ TEST_CASE("loops of every set of instructions reach each element once") {
         for (std::size_t i = 0; i + 1 < from.size(); ++i) REQUIRE(to[i] == from[i] * from[i]);
         REQUIRE(to.back() == -1);
       }
-  }
-  mf::use_instructions(before);
+  });
 }
 
 }  // namespace test_backend_instruction_set

@@ -79,8 +79,7 @@ template <class T> class matrix_product : public product_in_parts<matrix_product
     const isize inner = (k_ + parts - 1) / parts;
     const isize rows_at_once = std::max<isize>(1, elements_of_block / std::max<isize>(1, inner) / height) * height;
     const bool few_rows = m_ <= kernels_.few_rows && a_.order == layout::plain;
-    const bool lay_out_left =
-        a_.order == layout::plain && !few_rows && (n_ >= 12 * width || stride_aliases(a_.stride));
+    const bool lay_out_left = a_.order == layout::plain && !few_rows && stride_aliases(a_.stride);
     T* const panel = product_workspace<T>::of_this_thread().room(
         inner * width + (lay_out_left ? (std::min(m_, rows_at_once) + height) * left_step() / height * inner : 0));
     T* const left = panel + inner * width;

@@ -121,7 +121,7 @@ template <class R> class bf16_product : public product_in_parts<bf16_product<R>,
     const isize tiles_at_once = std::max<isize>(1, bytes_of_block / (std::max<isize>(1, pairs) * lanes * 4));
     const isize rows_at_once = std::min(m_, tiles_at_once * tile_rows);
     const isize tiles_of_block = (rows_at_once + tile_rows - 1) / tile_rows, columns_of_sums = parts > 1 ? n_ : 0;
-    const bool many = m_ >= 18 * tile_rows && n_ >= 12 * tile_columns;  // tiles, for which laying out pays
+    const bool many = m_ >= 18 * tile_rows && n_ >= 48 * tile_columns;  // tiles, for which laying out pays
     const bool lay_out_left = a_.order != layout::plain || k_ % 2 != 0 || many || stride_aliases(a_.stride);
     pair* const panel = product_workspace<pair>::of_this_thread().room(
         pairs * (tile_columns + (lay_out_left ? tiles_of_block * lanes : 0)) + rows_at_once * columns_of_sums);
