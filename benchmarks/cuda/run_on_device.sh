@@ -4,8 +4,8 @@
 #   benchmarks/cuda/run_on_device.sh [FOLDER FOR LOGS, default build/device]
 # Needs nvcc, g++ and cuBLASLt. The parity check needs the headers of Eigen and doctest as well (and nlohmann/json for the
 # training test): where they are not installed, name folders that hold them in MULTIFUSE_INCLUDES, separated by colons.
-# Golden tensors of MBT are checked on the GPU as well where MULTIFUSE_GOLDEN_DIR (default ../shared/golden) has them. The
-# card's settings stay as they are.
+# Golden tensors of MBT, UAVM and LAVISH are checked on the GPU as well where MULTIFUSE_GOLDEN_DIR (default ../shared/golden)
+# has them. The card's settings stay as they are.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 
@@ -68,15 +68,24 @@ if ((${#missing[@]} == 0)); then
     fi
     parity_sources+=("$source")
   done
-  golden=${MULTIFUSE_GOLDEN_DIR:-../shared/golden}/mbt_a.safetensors
-  if [[ ! -r $golden ]] || ! has_header nlohmann/json.hpp; then
-    result skipped "golden tensors of MBT: $golden or nlohmann/json.hpp is missing"
-  elif mkdir "$objects/golden" && g++ -std=c++20 tests/golden/generate_config.cpp -o "$objects/generate_config" "${flags[@]:4}" &&
-    "$objects/generate_config" "$(realpath "$golden")" mbt "$objects/golden/mbt.hpp"; then
+  golden_sources=(tests/golden/{mbt,mbt_bf16,uavm,lavish_adapter}.cpp)
+  golden=$(realpath -m "${MULTIFUSE_GOLDEN_DIR:-../shared/golden}")
+  if ! has_header nlohmann/json.hpp; then
+    result skipped "golden tensors: nlohmann/json.hpp is missing"
+  elif mkdir "$objects/golden" && g++ -std=c++20 tests/golden/generate_config.cpp -o "$objects/generate_config" "${flags[@]:4}"; then
     flags+=(-I"$objects")
-    parity_sources+=(tests/golden/mbt.cpp tests/golden/mbt_bf16.cpp)
+    for source in "${golden_sources[@]}"; do
+      case=$(sed -n '1s|^// goldens: ||p' "$source")
+      if [[ ! -r $golden/${case}_a.safetensors ]]; then
+        result skipped "$source: $golden/${case}_a.safetensors is missing"
+      elif "$objects/generate_config" "$golden/${case}_a.safetensors" "$case" "$objects/golden/$case.hpp"; then
+        parity_sources+=("$source")
+      else
+        result failed "$source: its configuration is not made"
+      fi
+    done
   else
-    result failed "golden tensors of MBT: their configuration is not made"
+    result failed "golden tensors: what makes their configurations does not compile"
   fi
   sources+=("${parity_sources[@]}")
 else

@@ -1,6 +1,5 @@
 // goldens: lavish_adapter
 #include <golden/lavish_adapter.hpp>
-#include <multifuse/backend/cpu/cpu.hpp>
 #include <multifuse/ops/reduce.hpp>
 #include <multifuse/systems/lavish.hpp>
 
@@ -10,7 +9,7 @@ namespace {
 
 namespace mf = multifuse;
 namespace lavish = multifuse::lavish;
-using D = mf::cpu<float>;
+using D = golden::device<float>;
 using config = golden::lavish_adapter::config;
 
 constexpr lavish::task task_of(std::string_view source) {

@@ -1,5 +1,4 @@
 #pragma once
-#include <multifuse/backend/cpu/cpu.hpp>
 #include <multifuse/systems/uavm.hpp>
 
 #include "support/golden.hpp"
@@ -10,7 +9,7 @@ namespace golden_uavm {
 namespace mf = multifuse;
 namespace uavm = multifuse::uavm;
 using mf::isize;
-using D = mf::cpu<float>;
+using D = golden::device<float>;
 
 template <class C> constexpr uavm::config config_of(uavm::upper_layers upper) {
   uavm::config c;
