@@ -15,7 +15,8 @@ class whitening {
  public:
   /// Measures features [samples, width] and keeps the `components` directions of largest variance. Directions without
   /// variance become zero. Throws shape_error for features that are not whole rows, argument_error unless there are at
-  /// least two samples, 1 ... width components, and only finite features.
+  /// least two samples, 1 ... width components, and only finite features. `Number`: what is computed with.
+  template <class Number = double>
   whitening(std::span<const float> features, isize width, isize components) : width_(width), components_(components) {
     const isize samples = rows(features);
     if (samples < 2 || components < 1 || components > width)
@@ -25,15 +26,15 @@ class whitening {
     mean_.resize(std::size_t(width), 0.0);
     for (isize s = 0; s < samples; ++s)
       for (isize i = 0; i < width; ++i) mean_[std::size_t(i)] += features[std::size_t(s * width + i)] / double(samples);
-    std::vector<double> covariance(std::size_t(width * width), 0.0), off(mean_.size());
+    std::vector<Number> covariance(std::size_t(width * width), Number(0)), off(mean_.size());
     for (isize s = 0; s < samples; ++s) {
       for (isize i = 0; i < width; ++i)
-        off[std::size_t(i)] = features[std::size_t(s * width + i)] - mean_[std::size_t(i)];
+        off[std::size_t(i)] = Number(features[std::size_t(s * width + i)] - mean_[std::size_t(i)]);
       for (isize i = 0; i < width; ++i)
         for (isize k = 0; k <= i; ++k)
-          covariance[std::size_t(i * width + k)] += off[std::size_t(i)] * off[std::size_t(k)] / double(samples);
+          covariance[std::size_t(i * width + k)] += off[std::size_t(i)] * off[std::size_t(k)] / Number(samples);
     }
-    const auto found = eigenvectors::of(covariance, width);
+    const auto found = eigenvectors::of<Number>(covariance, width);
     for (isize c = 0; c < components; ++c) {
       const double variance = found.values[std::size_t(c)];
       const double scale = variance > 1e-12 * found.values[0] ? 1 / std::sqrt(variance) : 0;
