@@ -6,6 +6,8 @@
 /// take in each of them.
 namespace multifuse::detail {
 
+template const matrix_kernels<float>& matrix_kernels_in_use<float>();
+template const matrix_kernels<double>& matrix_kernels_in_use<double>();
 template class matrix_product<float>;
 template class matrix_product<double>;
 template void attention_forward(const attention_arguments<float>&, float*, float*);

@@ -117,6 +117,11 @@ template <class T> const matrix_kernels<T>& matrix_kernels_in_use() {
   return portable::kernels<T>::all;
 }
 
+#if defined(MULTIFUSE_COMPILED_KERNELS)  // elsewhere: see compiled_kernels.hpp
+extern template const matrix_kernels<float>& matrix_kernels_in_use<float>();
+extern template const matrix_kernels<double>& matrix_kernels_in_use<double>();
+#endif
+
 /// The row kernels of attention for the instructions in use.
 template <class T> const attention_kernels<T>& attention_kernels_in_use() {
 #if defined(__x86_64__)
