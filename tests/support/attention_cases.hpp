@@ -4,16 +4,6 @@
 /// Cases for the kernels of fused attention on a GPU, wherever they run.
 namespace check::attention {
 
-/// A second run gave the same bits.
-template <class T> void check_same_bits(const problem<T>& again, const problem<T>& found) {
-  CHECK(again.y == found.y);
-  CHECK(again.log_normalizers == found.log_normalizers);
-  CHECK(again.dq == found.dq);
-  CHECK(again.dk == found.dk);
-  CHECK(again.dv == found.dv);
-  CHECK(again.dbias == found.dbias);
-}
-
 inline constexpr bias_kind all_biases[] = {bias_kind::none,    bias_kind::of_all,     bias_kind::of_heads,
                                            bias_kind::of_keys, bias_kind::of_queries, bias_kind::of_item_pairs};
 

@@ -193,4 +193,14 @@ void check_all(const char* backend, const problem<T>& found, const reference& ex
   check_close("dbias", found.dbias, expected.dbias, tolerance);
 }
 
+/// A second run gave the same bits.
+template <class T> void check_same_bits(const problem<T>& again, const problem<T>& found) {
+  CHECK(again.y == found.y);
+  CHECK(again.log_normalizers == found.log_normalizers);
+  CHECK(again.dq == found.dq);
+  CHECK(again.dk == found.dk);
+  CHECK(again.dv == found.dv);
+  CHECK(again.dbias == found.dbias);
+}
+
 }  // namespace check::attention
